@@ -1,0 +1,1 @@
+//! The machine under every version of the hypervisor.
