@@ -1,1 +1,37 @@
 //! The machine under every version of the hypervisor.
+//!
+//! ```text
+//!  monitor (the versions)       runs a Vcpu, gets an Exit, asks devices
+//!  ------------------------------------------------------------------
+//!  Vcpu  -> Exit                the virtual CPU: what kvm.ko plays
+//!  Cpu   -> Trap                the raw CPU: the silicon
+//!  Memory, devices, Time, trace the rest of the machine
+//! ```
+//!
+//! A [`Trap`] goes from the raw CPU to whoever builds a virtual CPU from it; an
+//! [`Exit`] goes from the virtual CPU to the monitor. This crate holds what
+//! lies *below* the versions, and never a decision that a version teaches.
+
+mod context;
+mod cpu;
+mod fault;
+mod memory;
+mod pcpu;
+mod registers;
+pub mod scripted;
+mod size;
+mod time;
+pub mod trace;
+mod trap;
+mod vcpu;
+
+pub use context::{Context, Flush, Space, View};
+pub use cpu::{Cpu, Kick};
+pub use fault::{Fault, PageFaultCode};
+pub use memory::{Access, Memory, MemoryError, PAGE_SIZE, Translation, is_canonical, translate};
+pub use pcpu::Pcpu;
+pub use registers::{Gpr, Registers, flags};
+pub use size::Size;
+pub use time::Time;
+pub use trap::{Mmio, MmioOperation, Operand, Segment, SystemInstruction, Trap};
+pub use vcpu::{Chain, Exit, NotReady, Vcpu};

@@ -1,0 +1,85 @@
+//! The raw CPU: the silicon under the virtual CPU.
+
+use crate::{Context, Time, Trap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A raw, deprivileged x86-64 CPU. It runs user-ISA code at full speed and
+/// stops with a [`Trap`] for everything else.
+///
+/// Student code does not call [`enter`](Cpu::enter): it calls
+/// [`Pcpu::enter`](crate::Pcpu::enter), which charges time and keeps the trace.
+pub trait Cpu: Send {
+    /// The registers and memory view of the code that runs here. They stay in
+    /// the CPU between entries.
+    fn context(&mut self) -> &mut Context;
+
+    /// Runs from the context's RIP until something needs attention or `budget`
+    /// instructions have retired, and says why it stopped and how many
+    /// instructions retired. `now` is the virtual time at entry, which `rdtsc`
+    /// reads. `budget` is at least 1, and is kept exactly.
+    ///
+    /// # Panics
+    /// If a read from MMIO still waits for [`complete`](Cpu::complete).
+    fn enter(&mut self, now: Time, budget: u64, kick: &Kick) -> (Trap, u64);
+
+    /// Answers the read that the last [`Trap::Mmio`] asked for, and finishes
+    /// its instruction.
+    ///
+    /// # Panics
+    /// If no read waits for an answer.
+    fn complete(&mut self, value: u64);
+}
+
+impl<C: Cpu + ?Sized> Cpu for Box<C> {
+    fn context(&mut self) -> &mut Context {
+        (**self).context()
+    }
+
+    fn enter(&mut self, now: Time, budget: u64, kick: &Kick) -> (Trap, u64) {
+        (**self).enter(now, budget, kick)
+    }
+
+    fn complete(&mut self, value: u64) {
+        (**self).complete(value);
+    }
+}
+
+/// A request, from any thread, that a physical CPU stop running guest code.
+///
+/// A kick is never lost: it stays pending until somebody takes it, whether it
+/// came before, during or after an entry.
+#[derive(Clone, Debug, Default)]
+pub struct Kick(Arc<AtomicBool>);
+
+impl Kick {
+    /// Asks the CPU to stop soon.
+    pub fn kick(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether a kick waits to be taken.
+    pub fn is_pending(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Takes the kick, if there is one; it is no longer pending afterwards.
+    pub fn take(&self) -> bool {
+        self.0.swap(false, Ordering::AcqRel)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kick_stays_pending_until_it_is_taken() {
+        let kick = Kick::default();
+        let remote = kick.clone();
+        remote.kick();
+        assert!(kick.is_pending());
+        assert!(kick.take());
+        assert!(!kick.take());
+    }
+}

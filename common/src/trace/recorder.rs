@@ -1,0 +1,126 @@
+//! The recorder of one physical CPU.
+
+use super::{Event, Record};
+use crate::{Exit, Time};
+use std::collections::VecDeque;
+
+/// How many of the last events are always kept.
+const RING: usize = 64;
+
+/// Keeps the last events always, counts exits always, and hands every event
+/// to a sink when one is set.
+pub struct Recorder {
+    pcpu: usize,
+    rip: u64,
+    ring: VecDeque<Record>,
+    histogram: Histogram,
+    sink: Option<Sink>,
+}
+
+/// Takes every event as it happens.
+pub type Sink = Box<dyn FnMut(&Record) + Send>;
+
+impl Recorder {
+    /// An empty recorder of physical CPU `pcpu`, without a sink.
+    pub fn new(pcpu: usize) -> Recorder {
+        Recorder {
+            pcpu,
+            rip: 0,
+            ring: VecDeque::with_capacity(RING),
+            histogram: Histogram::default(),
+            sink: None,
+        }
+    }
+
+    /// From now on hands every event to `sink` too.
+    pub fn record_all(&mut self, sink: Sink) {
+        self.sink = Some(sink);
+    }
+
+    /// Sets the guest address at which the next events happen.
+    pub fn at(&mut self, rip: u64) {
+        self.rip = rip;
+    }
+
+    /// Records one event at `time`.
+    pub fn record(&mut self, time: Time, event: Event) {
+        let record = Record {
+            time,
+            pcpu: self.pcpu,
+            rip: self.rip,
+            event,
+        };
+        if let Event::Exit(exit) = event {
+            self.histogram.count(exit);
+        }
+        if self.ring.len() == RING {
+            self.ring.pop_front();
+        }
+        self.ring.push_back(record);
+        if let Some(sink) = &mut self.sink {
+            sink(&record);
+        }
+    }
+
+    /// The last events, oldest first.
+    pub fn last(&self) -> impl DoubleEndedIterator<Item = &Record> {
+        self.ring.iter()
+    }
+
+    /// How many exits of each kind there were.
+    pub fn histogram(&self) -> &Histogram {
+        &self.histogram
+    }
+}
+
+/// How many exits of each kind there were.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Histogram(Vec<(&'static str, u64)>);
+
+impl Histogram {
+    fn count(&mut self, exit: Exit) {
+        let kind = exit.kind();
+        match self.0.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, count)) => *count += 1,
+            None => self.0.push((kind, 1)),
+        }
+    }
+
+    /// Kinds and counts, in the order in which each kind first appeared.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.0.iter().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_last_events_are_kept_and_all_exits_counted() {
+        let mut recorder = Recorder::new(0);
+        for time in 0..1000 {
+            recorder.record(Time(time), Event::Exit(Exit::Deadline));
+        }
+        assert_eq!(recorder.last().count(), RING);
+        assert_eq!(recorder.last().next_back().unwrap().time, Time(999));
+        assert_eq!(
+            recorder.histogram().iter().collect::<Vec<_>>(),
+            [("deadline", 1000)]
+        );
+    }
+
+    #[test]
+    fn a_sink_sees_every_event() {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let mut recorder = Recorder::new(3);
+        recorder.record_all(Box::new(move |record| sender.send(*record).unwrap()));
+        recorder.at(0x1000);
+        recorder.record(Time(5), Event::Inject(32));
+        let record = receiver.try_recv().unwrap();
+        assert_eq!(
+            (record.pcpu, record.rip, record.event),
+            (3, 0x1000, Event::Inject(32))
+        );
+    }
+}
