@@ -46,7 +46,11 @@ macro_rules! x64 {
         #[allow(unused_imports)]
         use $crate::asm::{DynasmApi as _, DynasmLabelApi as _};
         let asm: &mut $crate::asm::Asm = $asm;
-        ::dynasmrt::dynasm!(asm ; .arch x64 ; $($text)*)
+        // dynasm converts the number of a register, whatever its type.
+        #[allow(clippy::useless_conversion)]
+        {
+            ::dynasmrt::dynasm!(asm ; .arch x64 ; $($text)*);
+        }
     }};
 }
 

@@ -41,5 +41,6 @@ pub mod console;
 mod elf;
 pub mod image;
 pub mod program;
+pub mod pvh;
 mod random;
 pub mod v1;
