@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use guests::catalogue::{Ending, SURVIVED};
 use guests::image::Image;
-use guests::{pvh, v1};
+use guests::{bench, pvh, v1};
 
 const QEMU: &str = "qemu-system-x86_64";
 /// A boot takes a tenth of a second; whatever takes this long hangs.
@@ -105,6 +105,21 @@ fn the_keeper_tells_which_register_was_lost() {
             "no {complaint:?} in: {console}"
         );
         outcome.assert_status(status_of(1), register);
+    }
+}
+
+#[test]
+fn kernels_compute_the_checksums_of_their_models() {
+    if !qemu_is_there() {
+        return;
+    }
+    for kernel in &bench::KERNELS {
+        for rounds in [0, 1, 3] {
+            let what = format!("{}, {rounds} rounds", kernel.name);
+            let outcome = boot(&kernel.guest(rounds), kernel.name);
+            outcome.assert_console(&kernel.expected(rounds).console, &what);
+            outcome.assert_status(status_of(0), &what);
+        }
     }
 }
 
