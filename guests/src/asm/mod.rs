@@ -66,6 +66,17 @@ pub struct Asm {
     zeroed: Vec<Zeroed>,
 }
 
+/// A segment register that can be loaded, with its number in instructions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum SegmentRegister {
+    Es = 0,
+    Ss = 2,
+    Ds = 3,
+    Fs = 4,
+    Gs = 5,
+}
+
 /// A constant, or a variable with its initial value, that waits for its place.
 struct Data {
     label: Label,
@@ -169,6 +180,13 @@ impl Asm {
             alignment,
             size,
         });
+    }
+
+    /// Emits `mov register, ax`: the text for it is a trap. dynasm 5.1 gives
+    /// `mov ds, ax` the opcode of the opposite direction, 8C instead of 8E.
+    pub fn load_segment(&mut self, register: SegmentRegister) {
+        let operands = 0b11_000_000 | (register as u8) << 3;
+        self.extend([0x8e, operands]);
     }
 
     /// Places data and zeroed memory, resolves all labels, and returns the
@@ -332,6 +350,22 @@ mod tests {
         let image = asm.finish().unwrap();
         assert_eq!(image.segments.len(), 1);
         assert_eq!(image.segments[0].bytes, [0xf4]);
+    }
+
+    #[test]
+    fn segment_registers_are_loaded_and_not_stored() {
+        use SegmentRegister::{Ds, Es, Fs, Gs, Ss};
+        let mut asm = Asm::new();
+        for register in [Ds, Es, Ss, Fs, Gs] {
+            asm.load_segment(register);
+        }
+        let code = asm.finish().unwrap().segments.swap_remove(0).bytes;
+        let text: Vec<String> = iced_x86::Decoder::new(64, &code, 0)
+            .into_iter()
+            .map(|instruction| instruction.to_string())
+            .collect();
+        let registers = ["ds", "es", "ss", "fs", "gs"];
+        assert_eq!(text, registers.map(|register| format!("mov {register},ax")));
     }
 
     #[test]
