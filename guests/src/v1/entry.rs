@@ -5,6 +5,7 @@
 //! registers. This one stores them before anything else and prints them.
 //! The seed decides where the list begins.
 
+use crate::asm::GENERAL_REGISTERS;
 use crate::catalogue::{Expected, Guest};
 use crate::image::Image;
 use crate::program::STACK_TOP;
@@ -18,12 +19,6 @@ pub(super) const GUEST: Guest = Guest {
     expected,
 };
 
-/// The general registers in the order of their numbers in instructions.
-const NAMES: [&str; 16] = [
-    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13",
-    "r14", "r15",
-];
-
 /// The register numbers in the order in which they are printed.
 fn order(seed: u64) -> impl Iterator<Item = usize> {
     let first = (seed % 16) as usize;
@@ -32,13 +27,13 @@ fn order(seed: u64) -> impl Iterator<Item = usize> {
 
 fn build(seed: u64) -> Image {
     program::build(|asm| {
-        asm.zeroed("registers", 16, 8 * NAMES.len());
+        asm.zeroed("registers", 16, 8 * GENERAL_REGISTERS.len());
         for register in 0..16_u8 {
             let place = 8 * isize::from(register);
             x64!(asm ; mov [->registers + place], Rq(register));
         }
         for register in order(seed) {
-            console::text(asm, &format!("entry: {} is ", NAMES[register]));
+            console::text(asm, &format!("entry: {} is ", GENERAL_REGISTERS[register]));
             let place = 8 * register as isize;
             x64!(asm ; mov rax, [->registers + place]);
             console::hexadecimal(asm, 16);
@@ -50,7 +45,7 @@ fn build(seed: u64) -> Image {
 
 fn expected(seed: u64) -> Expected {
     let line = |register| {
-        let name = NAMES[register];
+        let name = GENERAL_REGISTERS[register];
         let value = if name == "rsp" { STACK_TOP } else { 0 };
         format!("entry: {name} is {value:#018x}\n")
     };
