@@ -15,6 +15,7 @@
 mod context;
 mod cpu;
 mod fault;
+pub mod interp;
 mod memory;
 mod pcpu;
 mod registers;
@@ -28,6 +29,7 @@ mod vcpu;
 pub use context::{Context, Flush, Space, View};
 pub use cpu::{Cpu, Kick};
 pub use fault::{Fault, PageFaultCode};
+pub use interp::Interp;
 pub use memory::{Access, Memory, MemoryError, PAGE_SIZE, Translation, is_canonical, translate};
 pub use pcpu::Pcpu;
 pub use registers::{Gpr, Registers, flags};
