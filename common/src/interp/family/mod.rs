@@ -6,6 +6,7 @@ mod fused;
 mod misc;
 mod moves;
 mod stack;
+mod string;
 mod unary;
 
 use super::op::Op;
@@ -25,11 +26,12 @@ const FAMILIES: &[Lower] = &[
     unary::lower,
     stack::lower,
     misc::lower,
+    string::lower,
 ];
 
 /// The operation for an instruction, if any family knows it.
 pub fn lower(instruction: &Instruction, flags: bool) -> Option<Op> {
-    if instruction.has_lock_prefix() && !locks(instruction) {
+    if instruction.has_lock_prefix() {
         return None;
     }
     FAMILIES.iter().find_map(|lower| lower(instruction, flags))
@@ -37,11 +39,6 @@ pub fn lower(instruction: &Instruction, flags: bool) -> Option<Op> {
 
 /// One operation for two instructions, if there is one.
 pub use fused::fuse;
-
-/// Whether the families below know the locked form of an instruction.
-fn locks(_: &Instruction) -> bool {
-    false
-}
 
 /// Where the operands of an instruction with one or two of them are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
