@@ -1,6 +1,7 @@
 //! The instruction families, one file each.
 
 mod arithmetic;
+mod atomic;
 mod branches;
 mod fused;
 mod misc;
@@ -26,13 +27,14 @@ const FAMILIES: &[Lower] = &[
     unary::lower,
     stack::lower,
     misc::lower,
+    atomic::lower,
     string::lower,
 ];
 
 /// The operation for an instruction, if any family knows it.
 pub fn lower(instruction: &Instruction, flags: bool) -> Option<Op> {
     if instruction.has_lock_prefix() {
-        return None;
+        return atomic::lower(instruction, flags);
     }
     FAMILIES.iter().find_map(|lower| lower(instruction, flags))
 }
