@@ -2,10 +2,13 @@
 
 mod arithmetic;
 mod atomic;
+mod bmi;
 mod branches;
+mod count;
 mod fused;
 mod misc;
 mod moves;
+mod source;
 mod stack;
 mod string;
 mod unary;
@@ -29,6 +32,8 @@ const FAMILIES: &[Lower] = &[
     misc::lower,
     atomic::lower,
     string::lower,
+    count::lower,
+    bmi::lower,
 ];
 
 /// The operation for an instruction, if any family knows it.
