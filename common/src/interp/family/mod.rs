@@ -9,6 +9,7 @@ mod fused;
 mod misc;
 mod moves;
 mod source;
+mod sse;
 mod stack;
 mod string;
 mod unary;
@@ -34,6 +35,7 @@ const FAMILIES: &[Lower] = &[
     string::lower,
     count::lower,
     bmi::lower,
+    sse::lower,
 ];
 
 /// The operation for an instruction, if any family knows it.
