@@ -75,7 +75,7 @@ impl Form {
             (OpKind::Memory, OpKind::Register) => Form::Mr,
             (OpKind::Memory, _) => Form::Mi,
             (_, OpKind::Memory) => Form::Rm,
-            (_, OpKind::Register) => Form::Rr,
+            (OpKind::Register, OpKind::Register) => Form::Rr,
             _ => Form::Ri,
         }
     }
