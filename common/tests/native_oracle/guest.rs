@@ -1,4 +1,4 @@
-//! Runs a sequence on the software CPU, at the addresses that it has natively.
+//! Runs sequences on the software CPU, at the addresses that they have natively.
 
 use crate::program::Program;
 use crate::state::{CODE_PAGES, DATA_PAGES, Layout, SCRATCH, STACK_PAGES, State};
@@ -13,37 +13,50 @@ const FIRST_PAGE: u64 = 0x10_000;
 const RAM: u64 = FIRST_PAGE + PAGES * PAGE_SIZE;
 const HLT: u8 = 0xf4;
 
-/// Runs a program from a state with at most `budget` instructions an entry,
-/// and gives the state behind its last instruction.
-///
-/// # Errors
-/// If it ends otherwise than by getting there: where, and why.
-pub fn run(program: &Program, from: &State, budget: u64) -> Result<State, String> {
-    let layout = program.layout;
-    let memory = Memory::new(RAM).expect("memory for a guest");
-    map(&memory, layout);
-    let mut cpu = Interp::new(memory);
-    let code = [&program.bytes[..], &[HLT]].concat();
-    load(cpu.context(), layout, &code, from);
-    // More entries than any sequence needs: each iteration of a string
-    // instruction may take one.
-    for _ in 0..100_000 {
-        let (trap, retired) = cpu.enter(Time::ZERO, budget, &Kick::default());
-        let at_end = cpu.context().rip == program.end();
-        match trap {
-            Trap::Budget if retired == budget => {}
-            Trap::System { instruction, .. } if at_end && instruction == SystemInstruction::Hlt => {
-                return Ok(save(cpu.context(), layout));
-            }
-            trap => {
-                let rip = cpu.context().rip;
-                return Err(format!(
-                    "{trap:?} at {rip:#x} after {retired} of {budget} instructions"
-                ));
+/// A guest's memory, for one program after the other.
+pub struct Guest {
+    memory: Memory,
+    layout: Layout,
+}
+
+impl Guest {
+    pub fn new(layout: Layout) -> Guest {
+        let memory = Memory::new(RAM).expect("memory for a guest");
+        map(&memory, layout);
+        Guest { memory, layout }
+    }
+
+    /// Runs a program from a state on a new CPU, with at most `budget`
+    /// instructions an entry, and gives the state behind its last instruction.
+    ///
+    /// # Errors
+    /// If it ends otherwise than by getting there: where, and why.
+    pub fn run(&self, program: &Program, from: &State, budget: u64) -> Result<State, String> {
+        let mut cpu = Interp::new(self.memory.clone());
+        let code = [&program.bytes[..], &[HLT]].concat();
+        load(cpu.context(), self.layout, &code, from);
+        // More entries than any sequence needs: each iteration of a string
+        // instruction may take one.
+        for _ in 0..100_000 {
+            let (trap, retired) = cpu.enter(Time::ZERO, budget, &Kick::default());
+            let context = cpu.context();
+            match trap {
+                Trap::Budget if retired == budget => {}
+                Trap::System { instruction, .. }
+                    if context.rip == program.end() && instruction == SystemInstruction::Hlt =>
+                {
+                    return Ok(save(context, self.layout));
+                }
+                trap => {
+                    let rip = context.rip;
+                    return Err(format!(
+                        "{trap:?} at {rip:#x} after {retired} of {budget} instructions"
+                    ));
+                }
             }
         }
+        Err(format!("no end in sight at {:#x}", cpu.context().rip))
     }
-    Err(format!("no end in sight at {:#x}", cpu.context().rip))
 }
 
 fn load(context: &mut Context, layout: Layout, code: &[u8], from: &State) {

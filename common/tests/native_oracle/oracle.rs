@@ -1,7 +1,7 @@
 //! The comparison itself.
 
 use crate::corpus::{FAMILIES, Family};
-use crate::guest;
+use crate::guest::Guest;
 use crate::native::Native;
 use crate::program::Program;
 use crate::state::State;
@@ -35,12 +35,12 @@ impl Case {
     ///
     /// # Errors
     /// What differs, with the program.
-    fn check(&self, native: &Native) -> Result<(), String> {
+    fn check(&self, native: &Native, guest: &Guest) -> Result<(), String> {
         let layout = native.layout();
         let program = Program::assemble(&self.steps, layout);
         let from = State::random(self.seed, layout);
         let want = native.run(&program, &from);
-        let difference = match guest::run(&program, &from, self.budget) {
+        let difference = match guest.run(&program, &from, self.budget) {
             Ok(have) => State::difference(&want, &have, program.undefined, layout),
             Err(stop) => Some(format!("interp: {stop}\n")),
         };
@@ -90,7 +90,8 @@ fn config() -> Config {
 /// differs.
 fn compare(codes: Vec<Code>) {
     let native = Native::new();
-    let check = |case: Case| case.check(&native).map_err(TestCaseError::fail);
+    let guest = Guest::new(native.layout());
+    let check = |case: Case| case.check(&native, &guest).map_err(TestCaseError::fail);
     match TestRunner::new(config()).run(&cases_of(codes), check) {
         Ok(()) => {}
         Err(TestError::Fail(difference, _)) => panic!("{difference}"),
@@ -152,6 +153,7 @@ fn everything_mixed() {
 #[test]
 fn each_code_alone() {
     let native = Native::new();
+    let guest = Guest::new(native.layout());
     let mut wrong = Vec::new();
     let mut runner = TestRunner::new(config());
     let each = (config().cases / 100).max(1);
@@ -165,7 +167,7 @@ fn each_code_alone() {
                 seed,
                 budget: u64::MAX,
             };
-            if let Err(difference) = case.check(&native) {
+            if let Err(difference) = case.check(&native, &guest) {
                 wrong.push(format!("{code:?}: {difference}"));
                 break;
             }
