@@ -2,12 +2,16 @@
 
 mod arithmetic;
 mod atomic;
+mod bits;
 mod bmi;
 mod branches;
+mod convert;
 mod count;
 mod fused;
 mod misc;
 mod moves;
+mod multiply;
+mod shifts;
 mod source;
 mod sse;
 mod stack;
@@ -30,6 +34,10 @@ const FAMILIES: &[Lower] = &[
     branches::lower,
     unary::lower,
     stack::lower,
+    shifts::lower,
+    multiply::lower,
+    bits::lower,
+    convert::lower,
     misc::lower,
     atomic::lower,
     string::lower,
