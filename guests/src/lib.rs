@@ -6,10 +6,12 @@
 //! it never runs one, and it knows nothing of hypervisors.
 //!
 //! - [`v1`] is the catalogue of version 1's guests: name, purpose, builder, model.
+//!   [`v2`] is that of version 2's.
 //! - [`bench`] has four kernels to measure the speed of an engine with.
 //! - [`pvh`] wraps an image so that QEMU boots it: the proof that the machine
 //!   described here is a PC and not an invention.
-//! - [`asm`], [`program`] and [`console`] are what guests are written with.
+//! - [`asm`], [`program`] and [`console`] are what guests are written with, and
+//!   [`kernel`] is what those that handle interrupts are built of.
 //!
 //! # The machine a guest finds
 //!
@@ -41,7 +43,9 @@ pub mod catalogue;
 pub mod console;
 mod elf;
 pub mod image;
+pub mod kernel;
 pub mod program;
 pub mod pvh;
 mod random;
 pub mod v1;
+pub mod v2;
