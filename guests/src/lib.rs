@@ -7,11 +7,12 @@
 //!
 //! - [`v1`] is the catalogue of version 1's guests: name, purpose, builder, model.
 //!   [`v2`] is that of version 2's.
-//! - [`bench`] has four kernels to measure the speed of an engine with.
+//! - [`mod@bench`] has four kernels to measure the speed of an engine with.
 //! - [`pvh`] wraps an image so that QEMU boots it: the proof that the machine
 //!   described here is a PC and not an invention.
 //! - [`asm`], [`program`] and [`console`] are what guests are written with, and
-//!   [`kernel`] is what those that handle interrupts are built of.
+//!   [`kernel`] what those that handle interrupts are built of; [`image`] is what
+//!   comes out.
 //!
 //! # The machine a guest finds
 //!
