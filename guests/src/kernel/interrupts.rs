@@ -109,9 +109,12 @@ pub fn gate_to_rax(asm: &mut Asm, vector: u8, kind: Gate, selector: u16) {
 }
 
 /// Loads the table with this limit ([`FULL_LIMIT`] if nothing else is wanted).
-/// All gates that were not filled are not present.
+/// All gates that are not filled are [`Gate::Absent`]. (All zeros would be no
+/// gate at all, which is #GP and not #NP.)
 pub fn load(asm: &mut Asm, limit: u16) {
-    asm.zeroed("idt", 16, TABLE_SIZE);
+    let mut absent = [0; GATE_SIZE];
+    absent[5] = Gate::Absent as u8;
+    asm.data("idt", 16, absent.repeat(TABLE_SIZE / GATE_SIZE));
     asm.zeroed("idt_pointer", 16, 10);
     x64!(asm
         ; lea rax, [->idt]

@@ -1,8 +1,8 @@
 //! `dead-halt`: a kernel that goes to sleep with interrupts closed.
 //!
-//! Everything is prepared for being woken: handler, APIC, a timer that runs.
-//! But `cli` comes before `hlt`, so no tick gets through, and the CPU sleeps for
-//! ever. A hypervisor must notice, and must not wake it.
+//! Everything is prepared for being woken: handler, APIC, a timer that will ring.
+//! But `cli` comes before `hlt`, so the tick does not get through, and the CPU
+//! sleeps for ever. A hypervisor must notice, and must not wake it.
 
 use crate::catalogue::{Ending, Expected, Guest, SURVIVED};
 use crate::image::Image;
@@ -14,7 +14,7 @@ use crate::{console, kernel, program, x64};
 /// The catalogue's entry.
 pub(super) const GUEST: Guest = Guest {
     name: "dead-halt",
-    about: "halts with interrupts closed, although its timer runs",
+    about: "halts with interrupts closed, although its timer runs and has woken it before",
     build,
     expected,
 };
@@ -29,16 +29,17 @@ fn build(seed: u64) -> Image {
         let tick = asm.new_label();
         interrupts::gate(asm, TIMER_VECTOR, Gate::Interrupt, tick);
         interrupts::load(asm, FULL_LIMIT);
-        apic::enable(asm, Timer::Periodic, TICK);
+        apic::enable(asm, Timer::OneShot, TICK);
+        x64!(asm ; mov ebx, naps(seed) ; nap:);
         apic::start_timer(asm);
-        x64!(asm ; mov ebx, naps(seed) ; nap: ; sti ; hlt);
+        x64!(asm ; sti ; hlt ; cli);
         console::text(asm, NAP);
         x64!(asm
             ; dec ebx
             ; jnz <nap
-            ; cli
         );
         console::text(asm, FAREWELL);
+        apic::start_timer(asm);
         x64!(asm ; ->deed: ; hlt);
         console::text(asm, "dead-halt: still alive\n");
         program::exit(asm, SURVIVED);

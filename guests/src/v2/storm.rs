@@ -4,6 +4,8 @@
 //! strikes at the first chance, right behind `iretq`. What the kernel wanted to
 //! do makes no progress until the handler has had enough and stops the timer.
 //! The hypervisor must not hang, and must not let ticks pile up on the stack.
+//! (QEMU cannot be rained on like this, as its timer counts nanoseconds: there
+//! the image is given a longer tick.)
 
 use crate::asm::Asm;
 use crate::catalogue::{Expected, Guest};
