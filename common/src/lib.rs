@@ -12,9 +12,14 @@
 //! [`Exit`] goes from the virtual CPU to the monitor. This crate holds what
 //! lies *below* the versions, and never a decision that a version teaches.
 
+pub mod boot;
+pub mod bus;
 mod context;
 mod cpu;
+pub mod devices;
+mod ending;
 mod fault;
+mod host_timer;
 mod memory;
 mod pcpu;
 mod registers;
@@ -25,9 +30,13 @@ pub mod trace;
 mod trap;
 mod vcpu;
 
+pub use boot::Boot;
+pub use bus::Bus;
 pub use context::{Context, Flush, Space, View};
 pub use cpu::{Cpu, Kick};
+pub use ending::Ending;
 pub use fault::{Fault, PageFaultCode};
+pub use host_timer::{HostTimer, Tick};
 pub use memory::{Access, Memory, MemoryError, PAGE_SIZE, Translation, is_canonical, translate};
 pub use pcpu::Pcpu;
 pub use registers::{Gpr, Registers, flags};

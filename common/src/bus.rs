@@ -1,0 +1,340 @@
+//! The bus: carries the guest's accesses to the devices.
+//!
+//! ```text
+//!  port  0x00f4           the exit port: the value written ends the machine
+//!  port  0x03f8..=0x03ff  COM1
+//!  gpa   0xfee0_0000      the local APIC of the vCPU that asks, one page
+//! ```
+//!
+//! Where nobody is, reads give all ones and writes vanish, as on a PC. No
+//! access fails, so the guest can do nothing here that would hurt the VMM.
+//! Every access is recorded, once, as the guest made it.
+
+use crate::devices::{Apic, Com1, Ipi};
+use crate::trace::{Device, DeviceAccess, Event, Recorder};
+use crate::{Size, Time};
+use std::io::Write;
+
+/// The port that ends the machine, where tests under QEMU usually put its
+/// `isa-debug-exit` device. It takes accesses of any width that begin at it.
+pub const EXIT_PORT: u16 = 0xf4;
+/// The first port of COM1.
+pub const COM1: u16 = 0x3f8;
+/// The guest-physical address of the local APIC's page.
+pub const APIC: u64 = 0xfee0_0000;
+
+/// The devices that all vCPUs of a machine share.
+pub struct Bus {
+    com1: Com1,
+}
+
+impl Bus {
+    /// A bus whose serial port writes to `console`.
+    ///
+    /// If `console` fails, the byte is lost and the guest goes on. Nor does the
+    /// bus limit how much a guest prints: the console decides what it keeps.
+    pub fn new(console: Box<dyn Write + Send>) -> Bus {
+        Bus {
+            com1: Com1::new(console),
+        }
+    }
+
+    /// The guest reads a port: gives the value for
+    /// [`Vcpu::complete`](crate::Vcpu::complete).
+    pub fn read_port(&mut self, recorder: &mut Recorder, now: Time, port: u16, size: Size) -> u64 {
+        let value = bytes_at(port, size)
+            .rev()
+            .map(|port| self.read_byte(port))
+            .fold(0, |value, byte| value << 8 | u64::from(byte));
+        let access = DeviceAccess {
+            device: self.device_at(port, size),
+            address: u64::from(port),
+            size,
+            write: false,
+            value,
+        };
+        recorder.record(now, Event::Device(access));
+        value
+    }
+
+    /// The guest writes `value` to a port. If that ends the machine, gives the
+    /// guest's exit code.
+    pub fn write_port(
+        &mut self,
+        recorder: &mut Recorder,
+        now: Time,
+        port: u16,
+        size: Size,
+        value: u32,
+    ) -> Option<u32> {
+        let value = size.truncate(u64::from(value)) as u32;
+        let access = DeviceAccess {
+            device: self.device_at(port, size),
+            address: u64::from(port),
+            size,
+            write: true,
+            value: u64::from(value),
+        };
+        recorder.record(now, Event::Device(access));
+        if port == EXIT_PORT {
+            return Some(value);
+        }
+        for (port, byte) in bytes_at(port, size).zip(value.to_le_bytes()) {
+            if let Some(offset) = Com1::offset(port) {
+                self.com1.write(offset, byte);
+            }
+        }
+        None
+    }
+
+    fn read_byte(&mut self, port: u16) -> u8 {
+        match Com1::offset(port) {
+            Some(offset) => self.com1.read(offset),
+            None => 0xff,
+        }
+    }
+
+    fn device_at(&self, port: u16, size: Size) -> Device {
+        if port == EXIT_PORT {
+            Device::ExitPort
+        } else if bytes_at(port, size).any(|port| Com1::offset(port).is_some()) {
+            Device::Serial
+        } else {
+            Device::Nobody
+        }
+    }
+}
+
+/// The ports that an access touches, one for each byte: our devices are a byte
+/// wide, and the bus of a PC splits what is wider. After the last port comes
+/// port 0.
+fn bytes_at(port: u16, size: Size) -> impl DoubleEndedIterator<Item = u16> {
+    (0..size.bytes() as u16).map(move |byte| port.wrapping_add(byte))
+}
+
+/// The guest reads memory where there is no RAM: gives the value for
+/// [`Vcpu::complete`](crate::Vcpu::complete). `apic` is the one of the vCPU
+/// that reads.
+pub fn read_memory(
+    apic: &mut Apic,
+    recorder: &mut Recorder,
+    now: Time,
+    gpa: u64,
+    size: Size,
+) -> u64 {
+    let answer = apic_register(gpa, size).map(|offset| u64::from(apic.read(now, offset)));
+    let value = answer.unwrap_or(size.mask());
+    let access = DeviceAccess {
+        device: device_behind(answer.is_some()),
+        address: gpa,
+        size,
+        write: false,
+        value,
+    };
+    recorder.record(now, Event::Device(access));
+    value
+}
+
+/// The guest writes `value` to memory where there is no RAM. If that sends an
+/// interrupt to other vCPUs, gives it: the monitor delivers it.
+pub fn write_memory(
+    apic: &mut Apic,
+    recorder: &mut Recorder,
+    now: Time,
+    gpa: u64,
+    size: Size,
+    value: u64,
+) -> Option<Ipi> {
+    let value = size.truncate(value);
+    let register = apic_register(gpa, size);
+    let access = DeviceAccess {
+        device: device_behind(register.is_some()),
+        address: gpa,
+        size,
+        write: true,
+        value,
+    };
+    recorder.record(now, Event::Device(access));
+    apic.write(now, register?, value as u32)
+}
+
+fn device_behind(apic_answers: bool) -> Device {
+    if apic_answers {
+        Device::Apic
+    } else {
+        Device::Nobody
+    }
+}
+
+/// The offset of the APIC's register that an access means, if it is one. The
+/// registers are accessed as aligned dwords, and in no other way (SDM vol. 3,
+/// 11.4.1).
+fn apic_register(gpa: u64, size: Size) -> Option<u16> {
+    let offset = gpa.checked_sub(APIC)?;
+    let good = offset < crate::PAGE_SIZE && offset.is_multiple_of(16) && size == Size::Dword;
+    good.then_some(offset as u16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Console(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Console {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    struct Broken;
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+    }
+
+    struct Fixture {
+        bus: Bus,
+        recorder: Recorder,
+        console: Console,
+    }
+
+    impl Fixture {
+        fn new() -> Fixture {
+            let console = Console::default();
+            Fixture {
+                bus: Bus::new(Box::new(console.clone())),
+                recorder: Recorder::new(0),
+                console,
+            }
+        }
+
+        fn read(&mut self, port: u16, size: Size) -> u64 {
+            self.bus.read_port(&mut self.recorder, Time(7), port, size)
+        }
+
+        fn write(&mut self, port: u16, size: Size, value: u32) -> Option<u32> {
+            let recorder = &mut self.recorder;
+            self.bus.write_port(recorder, Time(7), port, size, value)
+        }
+
+        fn printed(&self) -> Vec<u8> {
+            self.console.0.lock().unwrap().clone()
+        }
+
+        fn accesses(&self) -> Vec<DeviceAccess> {
+            self.recorder
+                .last()
+                .filter_map(|record| match record.event {
+                    Event::Device(access) => Some(access),
+                    _ => None,
+                })
+                .collect()
+        }
+    }
+
+    #[test]
+    fn a_byte_written_to_com1_reaches_the_console() {
+        let mut machine = Fixture::new();
+        assert_eq!(machine.write(COM1, Size::Byte, u32::from(b'H')), None);
+        assert_eq!(machine.printed(), b"H");
+    }
+
+    #[test]
+    fn a_wide_write_is_split_into_bytes_at_consecutive_ports_but_recorded_once() {
+        let mut machine = Fixture::new();
+        // 'A' to the data register, 0x0f to the interrupt enable register.
+        machine.write(COM1, Size::Word, 0x0f41);
+        assert_eq!(machine.printed(), b"A");
+        assert_eq!(machine.read(COM1 + 1, Size::Byte), 0x0f);
+        let written = machine.accesses()[0];
+        assert_eq!((written.size, written.value), (Size::Word, 0x0f41));
+        assert_eq!(machine.accesses().len(), 2);
+    }
+
+    #[test]
+    fn a_wide_read_puts_the_byte_of_the_lowest_port_lowest() {
+        let mut machine = Fixture::new();
+        let line_status = machine.read(COM1 + 5, Size::Byte);
+        let modem_status = machine.read(COM1 + 6, Size::Byte);
+        let both = machine.read(COM1 + 5, Size::Word);
+        assert_eq!(both, modem_status << 8 | line_status);
+        assert_ne!(line_status, modem_status);
+    }
+
+    #[test]
+    fn bytes_of_a_wide_access_that_nobody_answers_are_ones() {
+        let mut machine = Fixture::new();
+        machine.write(COM1 + 7, Size::Byte, 0x5a);
+        assert_eq!(machine.read(COM1 + 7, Size::Dword), 0xffff_ff5a);
+        assert_eq!(machine.accesses()[1].device, Device::Serial);
+    }
+
+    #[test]
+    fn a_port_without_device_reads_as_ones_of_the_width_and_swallows_writes() {
+        let mut machine = Fixture::new();
+        let read = [Size::Byte, Size::Word, Size::Dword].map(|size| machine.read(0x80, size));
+        assert_eq!(read, [0xff, 0xffff, 0xffff_ffff]);
+        assert_eq!(machine.write(0xffff, Size::Dword, 0), None);
+        assert!(
+            machine
+                .accesses()
+                .iter()
+                .all(|access| access.device == Device::Nobody)
+        );
+    }
+
+    #[test]
+    fn the_exit_port_gives_the_value_cut_to_the_width() {
+        let mut machine = Fixture::new();
+        assert_eq!(machine.write(EXIT_PORT, Size::Byte, 0x1_03), Some(3));
+        assert_eq!(machine.write(EXIT_PORT, Size::Dword, 0x103), Some(0x103));
+        assert_eq!(machine.accesses()[0].device, Device::ExitPort);
+    }
+
+    #[test]
+    fn a_broken_console_loses_the_byte_and_nothing_else() {
+        let mut bus = Bus::new(Box::new(Broken));
+        let mut recorder = Recorder::new(0);
+        let size = Size::Byte;
+        assert_eq!(bus.write_port(&mut recorder, Time(0), COM1, size, 65), None);
+        assert_eq!(
+            bus.write_port(&mut recorder, Time(0), EXIT_PORT, size, 0),
+            Some(0)
+        );
+    }
+
+    #[test]
+    fn the_apic_answers_aligned_dwords_in_its_page_and_nothing_else() {
+        let mut apic = Apic::new(3);
+        let mut recorder = Recorder::new(0);
+        let mut read = |gpa, size| read_memory(&mut apic, &mut recorder, Time(0), gpa, size);
+        assert_eq!(read(APIC + 0x20, Size::Dword), 3 << 24);
+        assert_eq!(read(APIC + 0x20, Size::Byte), 0xff);
+        assert_eq!(read(APIC + 0x21, Size::Dword), 0xffff_ffff);
+        assert_eq!(read(APIC + 0x1020, Size::Dword), 0xffff_ffff);
+        assert_eq!(read(APIC - 0x10, Size::Qword), u64::MAX);
+        let answered: Vec<_> = recorder
+            .last()
+            .map(|record| match record.event {
+                Event::Device(access) => access.device,
+                other => panic!("recorded {other:?}"),
+            })
+            .collect();
+        assert_eq!(answered[0], Device::Apic);
+        assert!(answered[1..].iter().all(|device| *device == Device::Nobody));
+    }
+}

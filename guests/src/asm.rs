@@ -1,0 +1,451 @@
+//! The assembler that guests are written with.
+//!
+//! A guest is a Rust function that takes an [`Asm`] and writes Intel-syntax
+//! text into it with [`x64!`](crate::x64). What the text cannot say has a
+//! method here: constant data, text for the console, zeroed memory. They are
+//! collected and placed behind the code, so that code is only ever code and a
+//! disassembler can read it from its first byte to its last.
+//!
+//! Every global label (`->name:`) becomes a symbol of the finished image, for
+//! traces and the debugger; local labels (`name:`, used as `>name` and
+//! `<name`) do not.
+//!
+//! This module knows nothing of any guest, and it never runs what it assembles.
+
+use dynasmrt::x64::X64Relocation;
+use dynasmrt::{AssemblyOffset, VecAssembler};
+pub use dynasmrt::{DynamicLabel, DynasmApi, DynasmError, DynasmLabelApi};
+
+use crate::image::{Access, Image, PAGE_SIZE, Segment, Symbol, SymbolKind};
+
+/// Guest-physical address at which every guest image begins: 1 MiB, the first
+/// byte above a PC's low memory and the address Linux is traditionally loaded at.
+pub const LOAD_ADDRESS: u64 = 0x10_0000;
+
+/// Assembles x86-64 text into an [`Asm`](crate::asm::Asm).
+///
+/// This is `dynasm!` with the architecture named, since `dynasm!` otherwise
+/// assembles for the host, which need not be an x86. The calling crate must
+/// depend on `dynasmrt`, to which the macro expands.
+///
+/// ```
+/// use guests::asm::Asm;
+///
+/// let mut asm = Asm::new();
+/// guests::x64!(&mut asm
+///     ; ->start:
+///     ; mov eax, 42
+///     ; jmp ->start
+/// );
+/// let image = asm.finish().unwrap();
+/// assert_eq!(image.symbols[0].name, "start");
+/// ```
+#[macro_export]
+macro_rules! x64 {
+    ($asm:expr ; $($text:tt)*) => {{
+        #[allow(unused_imports)]
+        use $crate::asm::{DynasmApi as _, DynasmLabelApi as _};
+        let asm: &mut $crate::asm::Asm = $asm;
+        // dynasm converts the number of a register, whatever its type.
+        #[allow(clippy::useless_conversion)]
+        {
+            ::dynasmrt::dynasm!(asm ; .arch x64 ; $($text)*);
+        }
+    }};
+}
+
+/// An assembler for one guest: code first, then data, then zeroed memory.
+pub struct Asm {
+    base: u64,
+    code: VecAssembler<X64Relocation>,
+    /// Names of places, with their offsets from `base`, in the order of definition.
+    symbols: Vec<(String, usize)>,
+    data: Vec<Data>,
+    zeroed: Vec<Zeroed>,
+}
+
+/// A constant, or a variable with its initial value, that waits for its place.
+struct Data {
+    label: Label,
+    alignment: usize,
+    bytes: Vec<u8>,
+}
+
+/// How the code refers to a piece of data.
+enum Label {
+    /// By name, as `->name`: a symbol of the image.
+    Named(&'static str),
+    /// By number, as `=>label`: too small to deserve a name.
+    Anonymous(DynamicLabel),
+}
+
+/// Memory that is zero when the guest starts and takes no room in the file.
+struct Zeroed {
+    name: &'static str,
+    alignment: usize,
+    size: usize,
+}
+
+impl Default for Asm {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Asm {
+    /// An empty assembler whose first byte of code will stand at [`LOAD_ADDRESS`].
+    pub fn new() -> Self {
+        Self::at(LOAD_ADDRESS)
+    }
+
+    /// An empty assembler whose first byte of code will stand at `base`.
+    ///
+    /// # Panics
+    ///
+    /// If `base` is not the start of a page.
+    pub fn at(base: u64) -> Self {
+        assert!(
+            base.is_multiple_of(PAGE_SIZE),
+            "base {base:#x} is not the start of a page"
+        );
+        Self {
+            base,
+            code: VecAssembler::new(base as usize),
+            symbols: Vec::new(),
+            data: Vec::new(),
+            zeroed: Vec::new(),
+        }
+    }
+
+    /// Marks the current place in the code with a symbol that no instruction
+    /// refers to. (A place that is referred to takes a label, `->name:`, which
+    /// is a symbol by itself.)
+    pub fn symbol(&mut self, name: impl Into<String>) {
+        self.symbols.push((name.into(), self.code.offset().0));
+    }
+
+    /// A new label for a place that a Rust loop makes and that therefore has no
+    /// name of its own. Defined as `=>label:`, used as `=>label`.
+    pub fn new_label(&mut self) -> DynamicLabel {
+        self.code.new_dynamic_label()
+    }
+
+    /// Places `bytes` into writable memory behind the code, at a multiple of
+    /// `alignment` bytes. The code refers to them as `[->name]`.
+    pub fn data(&mut self, name: &'static str, alignment: usize, bytes: impl Into<Vec<u8>>) {
+        self.data.push(Data {
+            label: Label::Named(name),
+            alignment,
+            bytes: bytes.into(),
+        });
+    }
+
+    /// Places 64-bit words into writable memory behind the code. The code
+    /// refers to the first as `[->name]`.
+    pub fn words(&mut self, name: &'static str, words: &[u64]) {
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        self.data(name, 16, bytes);
+    }
+
+    /// Places text behind the code and returns the label of its first byte.
+    /// No zero ends it: whoever uses it knows its length.
+    pub fn string(&mut self, text: &str) -> DynamicLabel {
+        let label = self.new_label();
+        self.data.push(Data {
+            label: Label::Anonymous(label),
+            alignment: 1,
+            bytes: text.into(),
+        });
+        label
+    }
+
+    /// Reserves `size` bytes of zeroed memory behind the data, at a multiple of
+    /// `alignment` bytes. The code refers to them as `[->name]`.
+    pub fn zeroed(&mut self, name: &'static str, alignment: usize, size: usize) {
+        self.zeroed.push(Zeroed {
+            name,
+            alignment,
+            size,
+        });
+    }
+
+    /// Places data and zeroed memory, resolves all labels, and returns the
+    /// image. Its entry point is the first byte of the code.
+    ///
+    /// # Errors
+    ///
+    /// A label that is used but not defined, or defined twice.
+    pub fn finish(mut self) -> Result<Image, DynasmError> {
+        let code_end = self.code.offset().0;
+        if !(self.data.is_empty() && self.zeroed.is_empty()) {
+            self.code.align(PAGE_SIZE as usize, 0);
+        }
+        let data_start = self.code.offset().0;
+        self.place_data();
+        let memory_end = self.place_zeroed()?;
+        let symbols = self.sized_symbols(code_end, memory_end);
+
+        let mut code = self.code.finalize()?;
+        let data = code.split_off(data_start);
+        code.truncate(code_end);
+        let mut segments = vec![Segment {
+            address: self.base,
+            memory_size: code.len() as u64,
+            bytes: code,
+            access: Access::Execute,
+        }];
+        if memory_end > data_start {
+            segments.push(Segment {
+                address: self.base + data_start as u64,
+                memory_size: (memory_end - data_start) as u64,
+                bytes: data,
+                access: Access::Write,
+            });
+        }
+        Ok(Image {
+            entry: self.base,
+            segments,
+            symbols,
+        })
+    }
+
+    /// Appends the data that was collected, and defines its labels.
+    fn place_data(&mut self) {
+        for item in std::mem::take(&mut self.data) {
+            self.align(item.alignment, 0);
+            match item.label {
+                Label::Named(name) => self.global_label(name),
+                Label::Anonymous(label) => self.dynamic_label(label),
+            }
+            self.extend(item.bytes);
+        }
+    }
+
+    /// Defines the labels of zeroed memory, which begins where the data ends,
+    /// and returns the offset of its end.
+    fn place_zeroed(&mut self) -> Result<usize, DynasmError> {
+        let mut end = self.code.offset().0;
+        for item in std::mem::take(&mut self.zeroed) {
+            let start = end.next_multiple_of(item.alignment);
+            self.symbols.push((item.name.to_string(), start));
+            self.code
+                .labels_mut()
+                .define_global(item.name, AssemblyOffset(start))?;
+            end = start + item.size;
+        }
+        Ok(end)
+    }
+
+    /// The symbols in the order of their addresses. Each reaches to the next
+    /// one, the last of the code to the code's end, the last of all to the end
+    /// of memory.
+    fn sized_symbols(&self, code_end: usize, memory_end: usize) -> Vec<Symbol> {
+        let mut places = self.symbols.clone();
+        places.sort_by_key(|(_, offset)| *offset);
+        let ends: Vec<usize> = places.iter().skip(1).map(|(_, offset)| *offset).collect();
+        let symbol = |(index, (name, start)): (usize, (String, usize))| {
+            let next = *ends.get(index).unwrap_or(&memory_end);
+            let (kind, end) = if start < code_end {
+                (SymbolKind::Code, next.min(code_end))
+            } else {
+                (SymbolKind::Data, next)
+            };
+            Symbol {
+                name,
+                address: self.base + start as u64,
+                size: (end - start) as u64,
+                kind,
+            }
+        };
+        places.into_iter().enumerate().map(symbol).collect()
+    }
+}
+
+impl Extend<u8> for Asm {
+    fn extend<T: IntoIterator<Item = u8>>(&mut self, bytes: T) {
+        self.code.extend(bytes);
+    }
+}
+
+impl<'a> Extend<&'a u8> for Asm {
+    fn extend<T: IntoIterator<Item = &'a u8>>(&mut self, bytes: T) {
+        self.code.extend(bytes);
+    }
+}
+
+impl DynasmApi for Asm {
+    fn offset(&self) -> AssemblyOffset {
+        self.code.offset()
+    }
+
+    fn push(&mut self, byte: u8) {
+        self.code.push(byte);
+    }
+
+    fn align(&mut self, alignment: usize, with: u8) {
+        self.code.align(alignment, with);
+    }
+}
+
+/// Everything is handed on to dynasm; a global label is also noted as a symbol.
+impl DynasmLabelApi for Asm {
+    type Relocation = X64Relocation;
+
+    fn local_label(&mut self, name: &'static str) {
+        self.code.local_label(name);
+    }
+
+    fn global_label(&mut self, name: &'static str) {
+        self.symbol(name);
+        self.code.global_label(name);
+    }
+
+    fn dynamic_label(&mut self, id: DynamicLabel) {
+        self.code.dynamic_label(id);
+    }
+
+    fn forward_relocation(
+        &mut self,
+        name: &'static str,
+        target_offset: isize,
+        field_offset: u8,
+        ref_offset: u8,
+        kind: X64Relocation,
+    ) {
+        self.code
+            .forward_relocation(name, target_offset, field_offset, ref_offset, kind);
+    }
+
+    fn backward_relocation(
+        &mut self,
+        name: &'static str,
+        target_offset: isize,
+        field_offset: u8,
+        ref_offset: u8,
+        kind: X64Relocation,
+    ) {
+        self.code
+            .backward_relocation(name, target_offset, field_offset, ref_offset, kind);
+    }
+
+    fn global_relocation(
+        &mut self,
+        name: &'static str,
+        target_offset: isize,
+        field_offset: u8,
+        ref_offset: u8,
+        kind: X64Relocation,
+    ) {
+        self.code
+            .global_relocation(name, target_offset, field_offset, ref_offset, kind);
+    }
+
+    fn dynamic_relocation(
+        &mut self,
+        id: DynamicLabel,
+        target_offset: isize,
+        field_offset: u8,
+        ref_offset: u8,
+        kind: X64Relocation,
+    ) {
+        self.code
+            .dynamic_relocation(id, target_offset, field_offset, ref_offset, kind);
+    }
+
+    fn value_relocation(
+        &mut self,
+        value: usize,
+        field_offset: u8,
+        ref_offset: u8,
+        kind: X64Relocation,
+    ) {
+        self.code
+            .value_relocation(value, field_offset, ref_offset, kind);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A guest with code, data and zeroed memory that refers to all of them.
+    fn sample() -> Image {
+        let mut asm = Asm::new();
+        asm.words("numbers", &[1, 2]);
+        asm.zeroed("buffer", 4096, 100);
+        x64!(&mut asm
+            ; ->start:
+            ; lea rax, [->numbers]
+            ; ->second:
+            ; lea rbx, [->buffer + 8]
+            ; ret
+        );
+        asm.finish().unwrap()
+    }
+
+    #[test]
+    fn data_begins_on_the_page_behind_the_code() {
+        let image = sample();
+        assert_eq!(image.segments[0].address, LOAD_ADDRESS);
+        assert_eq!(image.segments[1].address, LOAD_ADDRESS + PAGE_SIZE);
+        assert_eq!(image.segments[1].bytes[..2], [1, 0]);
+    }
+
+    #[test]
+    fn zeroed_memory_takes_no_bytes() {
+        let data = &sample().segments[1];
+        assert_eq!(data.bytes.len(), 16);
+        assert_eq!(data.memory_size, 4096 + 100);
+    }
+
+    #[test]
+    fn code_refers_to_data_and_zeroed_memory_relative_to_rip() {
+        let code = &sample().segments[0].bytes;
+        let displacement = |at: usize| i32::from_le_bytes(code[at..at + 4].try_into().unwrap());
+        // lea is seven bytes long: three of opcode, four of displacement.
+        assert_eq!(displacement(3), 0x1000 - 7);
+        assert_eq!(displacement(10), 0x2000 + 8 - 14);
+    }
+
+    #[test]
+    fn labels_become_symbols_that_reach_to_the_next() {
+        let symbols: Vec<_> = sample()
+            .symbols
+            .into_iter()
+            .map(|symbol| (symbol.name, symbol.address, symbol.size, symbol.kind))
+            .collect();
+        let expected = [
+            ("start", 0x10_0000, 7, SymbolKind::Code),
+            ("second", 0x10_0007, 8, SymbolKind::Code),
+            ("numbers", 0x10_1000, 0x1000, SymbolKind::Data),
+            ("buffer", 0x10_2000, 100, SymbolKind::Data),
+        ];
+        assert_eq!(
+            symbols,
+            expected.map(|(name, address, size, kind)| (name.to_string(), address, size, kind))
+        );
+    }
+
+    #[test]
+    fn code_alone_makes_one_segment() {
+        let mut asm = Asm::new();
+        x64!(&mut asm ; hlt);
+        let image = asm.finish().unwrap();
+        assert_eq!(image.segments.len(), 1);
+        assert_eq!(image.segments[0].bytes, [0xf4]);
+    }
+
+    #[test]
+    fn an_undefined_label_is_an_error() {
+        let mut asm = Asm::new();
+        x64!(&mut asm ; jmp ->nowhere);
+        assert!(asm.finish().unwrap_err().to_string().contains("nowhere"));
+    }
+
+    #[test]
+    fn a_label_defined_twice_is_an_error() {
+        let mut asm = Asm::new();
+        x64!(&mut asm ; ->here: ; ->here: ; hlt);
+        assert!(asm.finish().unwrap_err().to_string().contains("here"));
+    }
+}

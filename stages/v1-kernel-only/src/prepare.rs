@@ -1,0 +1,77 @@
+//! The state in which a guest finds its CPU.
+
+use common::{Boot, Context, Gpr, Registers, Space, View, flags};
+
+/// Puts a raw CPU's context into the state in which a guest kernel expects its
+/// boot CPU: 64-bit mode, page tables and stack ready, nothing else defined.
+///
+/// # Exercise v1-E1: prepare the context
+///
+/// Somebody else may have used this CPU before, so its registers hold garbage,
+/// and what one guest left there must never reach the next. Fill *all* of the
+/// context:
+///
+/// - RIP is the image's entry, RSP the top of the stack;
+/// - RDI holds the number of the vCPU, as the first argument of a C function
+///   would; every other general register is 0, and so are the SSE registers
+///   and the bases of FS and GS;
+/// - of the flags only bit 1 is set, which is always set;
+/// - MXCSR has its value after reset, 0x1f80 (SDM vol. 1, 10.2.3);
+/// - the page tables are those that the boot structures hold, seen with the
+///   kernel's eyes.
+///
+/// You see that it is right when the guest's first line appears and the guest
+/// stops where the next exercise begins.
+pub fn prepare(boot: &Boot, context: &mut Context) {
+    // BEGIN SOLUTION
+    let mut registers = Registers::default();
+    registers[Gpr::Rsp] = boot.stack;
+    registers[Gpr::Rdi] = boot.vcpu;
+    let mut space = Space::new(context.space.memory.clone());
+    space.view = View::Kernel;
+    space.set_root(boot.root);
+    *context = Context {
+        registers,
+        rip: boot.entry,
+        flags: flags::ALWAYS,
+        fs_base: 0,
+        gs_base: 0,
+        xmm: [0; 16],
+        mxcsr: 0x1f80,
+        space,
+    };
+    // END SOLUTION
+    // STUB: todo!("v1-E1: prepare the context")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::scripted;
+    use common::Memory;
+
+    #[test]
+    fn nothing_of_the_last_guest_is_left_in_the_registers() {
+        let (mut pcpu, _) = scripted(vec![]);
+        pcpu.scramble(7);
+        let memory = Memory::new(2 << 20).unwrap();
+        let boot = Boot::prepare(&memory, 0x10_0000).unwrap();
+        let boot = boot.for_vcpu(3).unwrap();
+        prepare(&boot, pcpu.context());
+
+        let context = pcpu.context();
+        for register in Gpr::ALL {
+            let expected = match register {
+                Gpr::Rsp => boot.stack,
+                Gpr::Rdi => 3,
+                _ => 0,
+            };
+            assert_eq!(context.registers[register], expected, "{}", register.name());
+        }
+        assert_eq!(context.rip, 0x10_0000);
+        assert_eq!(context.flags, flags::ALWAYS);
+        assert_eq!((context.fs_base, context.gs_base), (0, 0));
+        assert_eq!((context.xmm, context.mxcsr), ([0; 16], 0x1f80));
+        assert_eq!(context.space.root(), boot.root);
+    }
+}
