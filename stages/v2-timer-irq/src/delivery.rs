@@ -56,8 +56,8 @@ impl DescriptorTable {
             return Err(Fault::GeneralProtection(error_code(event)));
         }
         let address = self.base.wrapping_add(offset);
-        let low = context.read_system(address, Size::Qword)?;
-        let high = context.read_system(address.wrapping_add(8), Size::Qword)?;
+        let low = context.read(address, Size::Qword)?;
+        let high = context.read(address.wrapping_add(8), Size::Qword)?;
         let closes_interrupts = match low >> 40 & 0x1f {
             14 => true,
             15 => false,
@@ -91,11 +91,14 @@ pub fn vector(event: Event) -> u8 {
 }
 
 /// The error code of a fault that a broken gate causes: the gate's index, that
-/// it lies in the IDT, and whether the event came from outside the instruction
-/// stream (SDM vol. 3, 6.13). A fault during the delivery of an exception
-/// counts as from outside, too.
+/// it lies in the IDT, and that the program did not ask for the event by an
+/// instruction such as `int3` (SDM vol. 3, 6.13).
 pub fn error_code(event: Event) -> u16 {
-    u16::from(vector(event)) << 3 | IN_IDT | EXTERNAL
+    let external = match event {
+        Event::Exception(Fault::Breakpoint) => 0,
+        _ => EXTERNAL,
+    };
+    u16::from(vector(event)) << 3 | IN_IDT | external
 }
 
 /// What a handler finds on its stack, from the top downwards (SDM vol. 3,
@@ -140,7 +143,7 @@ impl Frame {
         let mut top = stack & !0xf;
         for slot in slots.into_iter().chain(error_code) {
             top = top.wrapping_sub(8);
-            context.write_system(top, Size::Qword, slot)?;
+            context.write(top, Size::Qword, slot)?;
         }
         context.registers[Gpr::Rsp] = top;
         Ok(())
