@@ -1,17 +1,9 @@
 //! From a vector to a handler: the gate, the frame, and what happens when one
 //! of them is broken.
 
+use crate::descriptor::DescriptorTable;
 use common::{Chain, Context, Exit, Fault, Gpr, Size, is_canonical};
 use v1::{Event, Next};
-
-/// Where a descriptor table is: what `lidt` or `lgdt` loads.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DescriptorTable {
-    /// Guest-virtual address of its first byte.
-    pub base: u64,
-    /// Offset of its last byte.
-    pub limit: u16,
-}
 
 /// A gate of the IDT: where a vector's handler is (SDM vol. 3, 6.14.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +25,8 @@ const IN_IDT: u16 = 1 << 1;
 /// The error-code bit that says "while delivering something from outside".
 const EXTERNAL: u16 = 1 << 0;
 
-impl DescriptorTable {
-    /// Reads the gate of `event` from this table.
+impl Gate {
+    /// Reads the gate of `event` from the handler table.
     ///
     /// # Exercise v2-E1: the handler table
     ///
@@ -49,13 +41,11 @@ impl DescriptorTable {
     /// interrupt nor a trap gate; #NP if it is not present, both with
     /// [`error_code`]. #GP(0) if the handler's address is not canonical. A page
     /// fault if the table itself cannot be read.
-    pub fn gate(&self, context: &Context, event: Event) -> Result<Gate, Fault> {
+    pub fn of(event: Event, handlers: DescriptorTable, context: &Context) -> Result<Gate, Fault> {
         // BEGIN SOLUTION
-        let offset = u64::from(vector(event)) * 16;
-        if offset + 15 > u64::from(self.limit) {
-            return Err(Fault::GeneralProtection(error_code(event)));
-        }
-        let address = self.base.wrapping_add(offset);
+        let address = handlers
+            .address(u64::from(vector(event)) * 16, 16)
+            .ok_or(Fault::GeneralProtection(error_code(event)))?;
         let low = context.read(address, Size::Qword)?;
         let high = context.read(address.wrapping_add(8), Size::Qword)?;
         let closes_interrupts = match low >> 40 & 0x1f {

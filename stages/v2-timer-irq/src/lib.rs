@@ -31,11 +31,13 @@
 // STUB: #![allow(unused)] // delete this line when every exercise is done
 
 pub mod delivery;
+pub mod descriptor;
 pub mod interrupts;
 pub mod monitor;
 pub mod timer_irq;
 
-pub use delivery::{DescriptorTable, Frame, Gate};
+pub use delivery::{Frame, Gate};
+pub use descriptor::{Descriptor, DescriptorTable};
 pub use interrupts::Interrupts;
 pub use timer_irq::Core;
 

@@ -1,9 +1,11 @@
 //! What version 2 knows: the handler table, the interrupt flag, and how a
 //! handler is entered and left.
 
-use crate::delivery::{DescriptorTable, Frame, Gate, escalate};
+use crate::delivery::{Frame, Gate, escalate};
+use crate::descriptor::DescriptorTable;
 use crate::interrupts::Interrupts;
 use common::boot::selectors::{KERNEL_CODE, KERNEL_DATA};
+use common::boot::{GDT, GDT_LIMIT};
 use common::{Chain, Context, Exit, Fault, Gpr, MmioOperation, NotReady, Size};
 use common::{SystemInstruction, Trap, flags, is_canonical};
 use v1::{Emulate, Event, Limit, Next};
@@ -25,6 +27,8 @@ pub struct Core {
     pub interrupts: Interrupts,
     /// The handler table. Its limit is 0 at reset, so no vector has a gate.
     pub handlers: DescriptorTable,
+    /// The segment table; at reset that of the boot structures.
+    pub segments: DescriptorTable,
     /// The code segment: what a frame saves and `iretq` gives back. The raw CPU
     /// does not have it.
     pub cs: u16,
@@ -52,6 +56,10 @@ impl Core {
             below: v1::Core::new(),
             interrupts: Interrupts::default(),
             handlers: DescriptorTable::default(),
+            segments: DescriptorTable {
+                base: GDT,
+                limit: GDT_LIMIT,
+            },
             cs: KERNEL_CODE,
             ss: KERNEL_DATA,
             cr2: 0,
@@ -78,8 +86,8 @@ impl Core {
     ///
     /// # Exercise v2-E3: inject (the handler)
     ///
-    /// Read the gate; its selector must be the kernel's code segment, or it is
-    /// #GP with the selector (0 for the null selector). Push the frame onto the
+    /// Read the gate; its selector must name a segment of the kernel's code
+    /// ([`kernel_code`](Self::kernel_code) looks). Push the frame onto the
     /// stack that `stack_of` names: it holds what the guest was doing, with the
     /// flags as the *guest* knows them. Go to the handler, in the gate's
     /// segment; an interrupt gate closes interrupts.
@@ -93,10 +101,8 @@ impl Core {
         stack_of: impl Fn(&Context, Gate) -> Result<u64, Fault>,
     ) -> Result<(), Fault> {
         // BEGIN SOLUTION
-        let gate = self.handlers.gate(context, event)?;
-        if gate.selector & !3 != KERNEL_CODE {
-            return Err(Fault::GeneralProtection(gate.selector & !3));
-        }
+        let gate = Gate::of(event, self.handlers, context)?;
+        self.kernel_code(context, gate.selector)?;
         let stack = stack_of(context, gate)?;
         let error_code = match event {
             Event::Exception(fault) => fault.error_code(),
@@ -112,13 +118,37 @@ impl Core {
         };
         frame.push(context, stack)?;
         context.rip = gate.handler;
-        self.cs = KERNEL_CODE;
+        self.cs = gate.selector & !3;
         if gate.closes_interrupts {
             self.interrupts.close();
         }
         Ok(())
         // END SOLUTION
         // STUB: todo!("v2-E3: enter the handler of {event:?}")
+    }
+
+    /// Makes sure that `selector` names a segment of 64-bit kernel code.
+    ///
+    /// # Errors
+    /// #GP(0) for the null selector; #GP with the selector if it names something
+    /// else; #NP if the segment is not present.
+    pub fn kernel_code(&self, context: &Context, selector: u16) -> Result<(), Fault> {
+        let descriptor = self.segments.descriptor(context, selector)?;
+        if !descriptor.is_long_code() || descriptor.privilege() != 0 {
+            return Err(Fault::GeneralProtection(selector & !3));
+        }
+        if !descriptor.is_present() {
+            return Err(Fault::SegmentNotPresent(selector & !3));
+        }
+        Ok(())
+    }
+
+    /// Takes note of an event before it is delivered, as the CPU does even if
+    /// the delivery fails: a page fault leaves its address in CR2.
+    pub fn note(&mut self, event: Event) {
+        if let Event::Exception(Fault::PageFault { address, .. }) = event {
+            self.cr2 = address;
+        }
     }
 
     /// Says what happens after [`enter_handler`](Self::enter_handler): the
@@ -137,27 +167,32 @@ impl Core {
     ///
     /// # Exercise v2-E5: return from the handler
     ///
-    /// Pop the frame. The code segment must be the kernel's, or it is #GP with
-    /// the selector; the address to go on at must be canonical, or it is
-    /// #GP(0). Then RIP, RSP, the flags and the segments are what the frame
-    /// says: all at once, or, after a fault, not at all.
-    fn return_from_handler(&mut self, context: &mut Context) -> Result<(), Fault> {
+    /// The code segment of the frame must be the kernel's; the address to go on
+    /// at must be canonical, or it is #GP(0). Then RIP, RSP, the flags and the
+    /// segments are what the frame says: all at once, or, after a fault, not at
+    /// all.
+    ///
+    /// # Errors
+    /// The fault; nothing has changed then.
+    pub fn return_to(&mut self, context: &mut Context, frame: Frame) -> Result<(), Fault> {
         // BEGIN SOLUTION
-        let frame = Frame::pop(context)?;
-        if frame.cs != KERNEL_CODE {
-            return Err(Fault::GeneralProtection(frame.cs & !3));
-        }
+        self.kernel_code(context, frame.cs)?;
         if !is_canonical(frame.rip) {
             return Err(Fault::GeneralProtection(0));
         }
+        self.resume_at(context, frame);
+        Ok(())
+        // END SOLUTION
+        // STUB: todo!("v2-E5: return from the handler")
+    }
+
+    /// Goes on with what `frame` says, whatever that is.
+    pub fn resume_at(&mut self, context: &mut Context, frame: Frame) {
         context.rip = frame.rip;
         context.registers[Gpr::Rsp] = frame.rsp;
         self.set_flags(context, frame.flags);
         self.cs = frame.cs;
         self.ss = frame.ss;
-        Ok(())
-        // END SOLUTION
-        // STUB: todo!("v2-E5: return from the handler")
     }
 
     /// `pushf`: the flags as the guest knows them. Real x86 does not trap this
@@ -170,20 +205,28 @@ impl Core {
         Ok(())
     }
 
-    /// `popf`: real x86 silently leaves the interrupt flag when deprivileged
-    /// code runs it, which is why the raw CPU here traps it.
-    fn pop_flags(&mut self, context: &mut Context, size: Size) -> Result<(), Fault> {
-        let top = context.registers[Gpr::Rsp];
+    /// `popf`: the flags on top of the stack, with those above `size` as they
+    /// are. Real x86 silently leaves the interrupt flag when deprivileged code
+    /// runs it, which is why the raw CPU here traps it.
+    ///
+    /// # Errors
+    /// The fault of the read.
+    pub fn popped_flags(&self, context: &Context, size: Size) -> Result<u64, Fault> {
         let kept = self.flags(context) & !size.mask();
-        let flags = context.read(top, size)? | kept;
+        let popped = context.read(context.registers[Gpr::Rsp], size)?;
+        Ok(popped | kept)
+    }
+
+    /// Finishes `popf` with the flags that the guest may have.
+    pub fn pop_flags(&mut self, context: &mut Context, size: Size, flags: u64) {
         self.set_flags(context, flags);
+        let top = context.registers[Gpr::Rsp];
         context.registers[Gpr::Rsp] = top.wrapping_add(size.bytes());
-        Ok(())
     }
 
     /// Emulates an instruction that this version adds, RIP aside; `None` if it
     /// is none of them.
-    fn emulate(
+    pub fn emulate(
         &mut self,
         context: &mut Context,
         instruction: SystemInstruction,
@@ -194,12 +237,18 @@ impl Core {
             SystemInstruction::Lidt { limit, base } => {
                 self.handlers = DescriptorTable { base, limit };
             }
+            SystemInstruction::Lgdt { limit, base } => {
+                self.segments = DescriptorTable { base, limit };
+            }
             SystemInstruction::ReadControl {
                 control: 2,
                 destination,
             } => context.registers[destination] = self.cr2,
             SystemInstruction::Pushf { size } => return Some(self.push_flags(context, size)),
-            SystemInstruction::Popf { size } => return Some(self.pop_flags(context, size)),
+            SystemInstruction::Popf { size } => {
+                let popped = self.popped_flags(context, size);
+                return Some(popped.map(|flags| self.pop_flags(context, size, flags)));
+            }
             _ => return None,
         }
         Some(Ok(()))
@@ -207,10 +256,11 @@ impl Core {
 
     /// Whether an `iretq` or `popf` would set the trap flag, which asks for
     /// single steps inside the guest: not supported, so it must not be ignored.
-    fn sets_trap_flag(&self, context: &Context, instruction: SystemInstruction) -> bool {
+    pub fn sets_trap_flag(&self, context: &Context, instruction: SystemInstruction) -> bool {
         let slot = match instruction {
             SystemInstruction::Iret { size: Size::Qword } => 16,
             SystemInstruction::Popf { .. } => 0,
+            SystemInstruction::Sysret { .. } => return context.registers[Gpr::R11] & TF != 0,
             _ => return false,
         };
         let address = context.registers[Gpr::Rsp].wrapping_add(slot);
@@ -233,7 +283,9 @@ impl Emulate for Core {
             Trap::System {
                 instruction: SystemInstruction::Iret { size: Size::Qword },
                 ..
-            } => resume_or_raise(self.return_from_handler(context)),
+            } => resume_or_raise(
+                Frame::pop(context).and_then(|frame| self.return_to(context, frame)),
+            ),
             Trap::System {
                 instruction,
                 length,
@@ -256,9 +308,7 @@ impl Emulate for Core {
     }
 
     fn deliver(&mut self, context: &mut Context, event: Event) -> Next {
-        if let Event::Exception(Fault::PageFault { address, .. }) = event {
-            self.cr2 = address;
-        }
+        self.note(event);
         let entered = self.enter_handler(context, event, current_stack);
         self.delivered(event, entered)
     }
