@@ -206,3 +206,58 @@ fn makes_double_fault(first: Fault, second: Fault) -> bool {
         _ => contributory(first) && contributory(second),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::PageFaultCode;
+
+    const PAGE_FAULT: Fault = Fault::PageFault {
+        code: PageFaultCode(0),
+        address: 0,
+    };
+    const INVALID: Fault = Fault::InvalidOpcode {
+        unimplemented: false,
+    };
+    const PROTECTION: Fault = Fault::GeneralProtection(0);
+
+    /// What comes of `second` while `first` is being delivered.
+    fn raised(first: Fault, second: Fault) -> Next {
+        escalate(&mut None, Event::Exception(first), second)
+    }
+
+    #[test]
+    fn faults_on_the_way_to_a_handler_follow_the_manuals_table() {
+        let double = Next::Raise(Event::Exception(Fault::DoubleFault));
+        let serial = |fault| Next::Raise(Event::Exception(fault));
+        assert_eq!(raised(INVALID, PROTECTION), serial(PROTECTION));
+        assert_eq!(raised(INVALID, PAGE_FAULT), serial(PAGE_FAULT));
+        assert_eq!(raised(PROTECTION, PAGE_FAULT), serial(PAGE_FAULT));
+        assert_eq!(raised(PROTECTION, Fault::DivideError), double);
+        assert_eq!(raised(PAGE_FAULT, PAGE_FAULT), double);
+        assert_eq!(raised(PAGE_FAULT, PROTECTION), double);
+    }
+
+    #[test]
+    fn a_fault_on_the_way_to_an_interrupts_handler_takes_its_place() {
+        let event = Event::Interrupt(32);
+        assert_eq!(
+            escalate(&mut None, event, PROTECTION),
+            Next::Raise(Event::Exception(PROTECTION))
+        );
+    }
+
+    #[test]
+    fn any_fault_while_delivering_the_double_fault_is_the_end() {
+        let mut chain = None;
+        escalate(&mut chain, Event::Exception(PROTECTION), PROTECTION);
+        let double = Event::Exception(Fault::DoubleFault);
+        let end = escalate(&mut chain, double, PAGE_FAULT);
+        let expected = Chain {
+            first: PROTECTION,
+            second: Some(PROTECTION),
+            third: Some(PAGE_FAULT),
+        };
+        assert_eq!(end, Next::Exit(Exit::Shutdown(expected)));
+    }
+}

@@ -34,6 +34,8 @@ pub mod delivery;
 pub mod descriptor;
 pub mod interrupts;
 pub mod monitor;
+#[cfg(test)]
+mod testing;
 pub mod timer_irq;
 
 pub use delivery::{Frame, Gate};

@@ -122,3 +122,128 @@ fn wait_for_interrupt<V: Vcpu>(
     // END SOLUTION
     // STUB: todo!("v2-E7: sleep until an interrupt is due")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::VirtualCpu;
+    use crate::testing::booted;
+    use common::scripted::{Scripted, Step};
+    use common::trace::Event;
+    use common::{Context, Cpu, Size, SystemInstruction, Trap};
+
+    const VECTOR: u8 = 32;
+
+    /// A booted CPU that plays `steps`, under an APIC whose timer ticks every
+    /// 100.
+    fn machine(
+        context: Context,
+        core: crate::Core,
+        steps: Vec<Step>,
+    ) -> (Pcpu<Box<dyn Cpu>>, VirtualCpu, Apic) {
+        let mut cpu = Scripted::new(context.space.memory.clone(), steps);
+        *cpu.context() = context;
+        let cpu: Box<dyn Cpu> = Box::new(cpu);
+        let mut apic = Apic::new(VCPU);
+        const PERIODIC: u32 = 1 << 17;
+        const DIVIDE_BY_1: u32 = 0b1011;
+        for (register, value) in [
+            (0xf0, 0x1ff),
+            (0x3e0, DIVIDE_BY_1),
+            (0x320, PERIODIC | u32::from(VECTOR)),
+            (0x380, 100),
+        ] {
+            apic.write(Time::ZERO, register, value);
+        }
+        (Pcpu::new(0, cpu), VirtualCpu::new(core), apic)
+    }
+
+    fn end(machine: &mut (Pcpu<Box<dyn Cpu>>, VirtualCpu, Apic), limit: u64) -> Ending {
+        let (pcpu, vcpu, apic) = machine;
+        let mut bus = Bus::new(Box::new(std::io::sink()));
+        let mut host = HostTimer::new(1000, Time(limit));
+        run(vcpu, pcpu, &mut bus, apic, &mut host)
+    }
+
+    fn injections(machine: &(Pcpu<Box<dyn Cpu>>, VirtualCpu, Apic)) -> Vec<Time> {
+        let injected = |event| matches!(event, Event::Inject(VECTOR));
+        let records = machine.0.recorder.last();
+        records
+            .filter(|record| injected(record.event))
+            .map(|record| record.time)
+            .collect()
+    }
+
+    fn system(instruction: SystemInstruction) -> Step {
+        let length = 1;
+        Step::new(
+            Trap::System {
+                instruction,
+                length,
+            },
+            0,
+        )
+    }
+
+    fn switch_off() -> Step {
+        let (port, size) = (bus::EXIT_PORT, Size::Byte);
+        system(SystemInstruction::Out { port, size })
+    }
+
+    #[test]
+    fn a_tick_is_injected_when_it_is_due() {
+        let (context, mut core) = booted();
+        core.interrupts.set(true);
+        let steps = vec![Step::new(Trap::Budget, 100), switch_off()];
+        let mut machine = machine(context, core, steps);
+        assert_eq!(end(&mut machine, 1000), Ending::Exited(0));
+        assert_eq!(injections(&machine), [Time(100)]);
+        assert_eq!(machine.2.pending(), None, "acknowledged when it was taken");
+    }
+
+    #[test]
+    fn a_tick_that_comes_while_interrupts_are_closed_is_injected_behind_the_shadow_of_sti() {
+        let (context, core) = booted();
+        let steps = vec![
+            Step::new(Trap::Budget, 100),
+            Step::new(Trap::Budget, 40),
+            system(SystemInstruction::Sti),
+            Step::new(Trap::Budget, 1),
+            switch_off(),
+        ];
+        let mut machine = machine(context, core, steps);
+        // Short host deadlines make the monitor look often in between.
+        let (pcpu, vcpu, apic) = &mut machine;
+        let mut bus = Bus::new(Box::new(std::io::sink()));
+        let mut host = HostTimer::new(140, Time(1000));
+        let ending = run(vcpu, pcpu, &mut bus, apic, &mut host);
+        assert_eq!(ending, Ending::Exited(0));
+        assert_eq!(injections(&machine), [Time(142)]);
+    }
+
+    #[test]
+    fn a_sleeping_guest_is_woken_by_its_tick_and_time_moves_on_until_then() {
+        let (context, mut core) = booted();
+        core.interrupts.set(true);
+        let steps = vec![system(SystemInstruction::Hlt), switch_off()];
+        let mut machine = machine(context, core, steps);
+        assert_eq!(end(&mut machine, 1000), Ending::Exited(0));
+        assert_eq!(injections(&machine), [Time(100)]);
+    }
+
+    #[test]
+    fn a_guest_that_halts_with_interrupts_closed_never_wakes() {
+        let (context, core) = booted();
+        let mut machine = machine(context, core, vec![system(SystemInstruction::Hlt)]);
+        assert_eq!(end(&mut machine, 1000), Ending::Halted);
+    }
+
+    #[test]
+    fn a_sleep_longer_than_the_hosts_patience_is_out_of_time() {
+        let (context, mut core) = booted();
+        core.interrupts.set(true);
+        let mut machine = machine(context, core, vec![system(SystemInstruction::Hlt)]);
+        assert_eq!(end(&mut machine, 50), Ending::OutOfTime);
+        assert_eq!(machine.0.now, Time(50));
+    }
+}

@@ -346,3 +346,6 @@ pub fn resume_or_raise(done: Result<(), Fault>) -> Next {
         Err(fault) => Next::Raise(Event::Exception(fault)),
     }
 }
+
+#[cfg(test)]
+mod tests;
