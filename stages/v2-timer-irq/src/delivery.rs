@@ -116,7 +116,8 @@ impl Frame {
     /// # Exercise v2-E3: inject (the frame)
     ///
     /// In 64-bit mode the stack is first aligned to 16 bytes, and SS and RSP
-    /// are always pushed. Every slot has eight bytes.
+    /// are always pushed. Every slot has eight bytes. ([`on_the_stack`] gives
+    /// the fault that a bad stack pointer causes.)
     ///
     /// # Errors
     /// The fault of the push that failed; RSP is as before then.
@@ -133,7 +134,9 @@ impl Frame {
         let mut top = stack & !0xf;
         for slot in slots.into_iter().chain(error_code) {
             top = top.wrapping_sub(8);
-            context.write(top, Size::Qword, slot)?;
+            context
+                .write(top, Size::Qword, slot)
+                .map_err(on_the_stack)?;
         }
         context.registers[Gpr::Rsp] = top;
         Ok(())
@@ -157,6 +160,15 @@ impl Frame {
             ss: slot(4)? as u16,
             error_code: None,
         })
+    }
+}
+
+/// The fault of an access through the stack pointer: an address that is not
+/// canonical is #SS(0) there, and not #GP(0) (SDM vol. 3, 6.15).
+pub fn on_the_stack(fault: Fault) -> Fault {
+    match fault {
+        Fault::GeneralProtection(0) => Fault::StackSegment(0),
+        _ => fault,
     }
 }
 

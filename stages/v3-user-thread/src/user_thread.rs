@@ -337,3 +337,6 @@ fn store(context: &mut Context, destination: Operand, selector: u16) -> Result<(
         Operand::Memory(address) => context.write(address, Size::Word, u64::from(selector)),
     }
 }
+
+#[cfg(test)]
+mod tests;
