@@ -12,6 +12,8 @@
 //!
 //! This module knows nothing of any guest, and it never runs what it assembles.
 
+mod dynasm;
+
 use dynasmrt::x64::X64Relocation;
 use dynasmrt::{AssemblyOffset, VecAssembler};
 pub use dynasmrt::{DynamicLabel, DynasmApi, DynasmError, DynasmLabelApi};
@@ -21,6 +23,13 @@ use crate::image::{Access, Image, PAGE_SIZE, Segment, Symbol, SymbolKind};
 /// Guest-physical address at which every guest image begins: 1 MiB, the first
 /// byte above a PC's low memory and the address Linux is traditionally loaded at.
 pub const LOAD_ADDRESS: u64 = 0x10_0000;
+
+/// The general registers in the order of their numbers in instructions: the
+/// text `Rq(number)` means the register of this index.
+pub const GENERAL_REGISTERS: [&str; 16] = [
+    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13",
+    "r14", "r15",
+];
 
 /// Assembles x86-64 text into an [`Asm`](crate::asm::Asm).
 ///
@@ -62,6 +71,17 @@ pub struct Asm {
     symbols: Vec<(String, usize)>,
     data: Vec<Data>,
     zeroed: Vec<Zeroed>,
+}
+
+/// A segment register that can be loaded, with its number in instructions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum SegmentRegister {
+    Es = 0,
+    Ss = 2,
+    Ds = 3,
+    Fs = 4,
+    Gs = 5,
 }
 
 /// A constant, or a variable with its initial value, that waits for its place.
@@ -169,6 +189,13 @@ impl Asm {
         });
     }
 
+    /// Emits `mov register, ax`: the text for it is a trap. dynasm 5.1 gives
+    /// `mov ds, ax` the opcode of the opposite direction, 8C instead of 8E.
+    pub fn load_segment(&mut self, register: SegmentRegister) {
+        let operands = 0b11_000_000 | (register as u8) << 3;
+        self.extend([0x8e, operands]);
+    }
+
     /// Places data and zeroed memory, resolves all labels, and returns the
     /// image. Its entry point is the first byte of the code.
     ///
@@ -261,191 +288,5 @@ impl Asm {
     }
 }
 
-impl Extend<u8> for Asm {
-    fn extend<T: IntoIterator<Item = u8>>(&mut self, bytes: T) {
-        self.code.extend(bytes);
-    }
-}
-
-impl<'a> Extend<&'a u8> for Asm {
-    fn extend<T: IntoIterator<Item = &'a u8>>(&mut self, bytes: T) {
-        self.code.extend(bytes);
-    }
-}
-
-impl DynasmApi for Asm {
-    fn offset(&self) -> AssemblyOffset {
-        self.code.offset()
-    }
-
-    fn push(&mut self, byte: u8) {
-        self.code.push(byte);
-    }
-
-    fn align(&mut self, alignment: usize, with: u8) {
-        self.code.align(alignment, with);
-    }
-}
-
-/// Everything is handed on to dynasm; a global label is also noted as a symbol.
-impl DynasmLabelApi for Asm {
-    type Relocation = X64Relocation;
-
-    fn local_label(&mut self, name: &'static str) {
-        self.code.local_label(name);
-    }
-
-    fn global_label(&mut self, name: &'static str) {
-        self.symbol(name);
-        self.code.global_label(name);
-    }
-
-    fn dynamic_label(&mut self, id: DynamicLabel) {
-        self.code.dynamic_label(id);
-    }
-
-    fn forward_relocation(
-        &mut self,
-        name: &'static str,
-        target_offset: isize,
-        field_offset: u8,
-        ref_offset: u8,
-        kind: X64Relocation,
-    ) {
-        self.code
-            .forward_relocation(name, target_offset, field_offset, ref_offset, kind);
-    }
-
-    fn backward_relocation(
-        &mut self,
-        name: &'static str,
-        target_offset: isize,
-        field_offset: u8,
-        ref_offset: u8,
-        kind: X64Relocation,
-    ) {
-        self.code
-            .backward_relocation(name, target_offset, field_offset, ref_offset, kind);
-    }
-
-    fn global_relocation(
-        &mut self,
-        name: &'static str,
-        target_offset: isize,
-        field_offset: u8,
-        ref_offset: u8,
-        kind: X64Relocation,
-    ) {
-        self.code
-            .global_relocation(name, target_offset, field_offset, ref_offset, kind);
-    }
-
-    fn dynamic_relocation(
-        &mut self,
-        id: DynamicLabel,
-        target_offset: isize,
-        field_offset: u8,
-        ref_offset: u8,
-        kind: X64Relocation,
-    ) {
-        self.code
-            .dynamic_relocation(id, target_offset, field_offset, ref_offset, kind);
-    }
-
-    fn value_relocation(
-        &mut self,
-        value: usize,
-        field_offset: u8,
-        ref_offset: u8,
-        kind: X64Relocation,
-    ) {
-        self.code
-            .value_relocation(value, field_offset, ref_offset, kind);
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A guest with code, data and zeroed memory that refers to all of them.
-    fn sample() -> Image {
-        let mut asm = Asm::new();
-        asm.words("numbers", &[1, 2]);
-        asm.zeroed("buffer", 4096, 100);
-        x64!(&mut asm
-            ; ->start:
-            ; lea rax, [->numbers]
-            ; ->second:
-            ; lea rbx, [->buffer + 8]
-            ; ret
-        );
-        asm.finish().unwrap()
-    }
-
-    #[test]
-    fn data_begins_on_the_page_behind_the_code() {
-        let image = sample();
-        assert_eq!(image.segments[0].address, LOAD_ADDRESS);
-        assert_eq!(image.segments[1].address, LOAD_ADDRESS + PAGE_SIZE);
-        assert_eq!(image.segments[1].bytes[..2], [1, 0]);
-    }
-
-    #[test]
-    fn zeroed_memory_takes_no_bytes() {
-        let data = &sample().segments[1];
-        assert_eq!(data.bytes.len(), 16);
-        assert_eq!(data.memory_size, 4096 + 100);
-    }
-
-    #[test]
-    fn code_refers_to_data_and_zeroed_memory_relative_to_rip() {
-        let code = &sample().segments[0].bytes;
-        let displacement = |at: usize| i32::from_le_bytes(code[at..at + 4].try_into().unwrap());
-        // lea is seven bytes long: three of opcode, four of displacement.
-        assert_eq!(displacement(3), 0x1000 - 7);
-        assert_eq!(displacement(10), 0x2000 + 8 - 14);
-    }
-
-    #[test]
-    fn labels_become_symbols_that_reach_to_the_next() {
-        let symbols: Vec<_> = sample()
-            .symbols
-            .into_iter()
-            .map(|symbol| (symbol.name, symbol.address, symbol.size, symbol.kind))
-            .collect();
-        let expected = [
-            ("start", 0x10_0000, 7, SymbolKind::Code),
-            ("second", 0x10_0007, 8, SymbolKind::Code),
-            ("numbers", 0x10_1000, 0x1000, SymbolKind::Data),
-            ("buffer", 0x10_2000, 100, SymbolKind::Data),
-        ];
-        assert_eq!(
-            symbols,
-            expected.map(|(name, address, size, kind)| (name.to_string(), address, size, kind))
-        );
-    }
-
-    #[test]
-    fn code_alone_makes_one_segment() {
-        let mut asm = Asm::new();
-        x64!(&mut asm ; hlt);
-        let image = asm.finish().unwrap();
-        assert_eq!(image.segments.len(), 1);
-        assert_eq!(image.segments[0].bytes, [0xf4]);
-    }
-
-    #[test]
-    fn an_undefined_label_is_an_error() {
-        let mut asm = Asm::new();
-        x64!(&mut asm ; jmp ->nowhere);
-        assert!(asm.finish().unwrap_err().to_string().contains("nowhere"));
-    }
-
-    #[test]
-    fn a_label_defined_twice_is_an_error() {
-        let mut asm = Asm::new();
-        x64!(&mut asm ; ->here: ; ->here: ; hlt);
-        assert!(asm.finish().unwrap_err().to_string().contains("here"));
-    }
-}
+mod tests;
