@@ -1,14 +1,14 @@
 //! The trace as text: one line a record, to be read from top to bottom.
 //!
 //! ```text
-//!         time  who     what                                            where
-//!            0  enter   at most 1,000 instructions                      start
-//!          377  trap    after 376 instructions: out 0x3f8, al           print+0x04
-//!          377  exit    port-out: byte 0x48 to port 0x3f8               print+0x04
-//!          377  device  serial data <- 'H'                              print+0x04
-//!          377  enter   at most 623 instructions                        print+0x05
-//!        1,000  trap    after 623 instructions: budget used up          worker+0x1c
-//!        1,000  exit    deadline: the time given is up                  worker+0x1c
+//!         time  who     what                                              where
+//!            0  enter   at most 1,000 instructions                        start
+//!          377  trap    after 376 instructions: out 0x3f8, al             print+0x04
+//!          377  exit    port-out: byte 0x48 to port 0x3f8                 print+0x04
+//!          377  device  serial data <- 'H'                                print+0x04
+//!          377  enter   at most 623 instructions                          print+0x05
+//!        1,000  trap    after 623 instructions: budget used up            worker+0x1c
+//!        1,000  exit    deadline: the time given is up                    worker+0x1c
 //! ```
 //!
 //! The words do not depend on the host or on the run, so that a trace can be
