@@ -19,7 +19,7 @@ const WORDS: usize = 12;
 const STEPS: usize = 24;
 
 /// How many sequences a family tries, unless the environment says otherwise.
-const CASES: u32 = 10_000;
+const CASES: u32 = 4000;
 const SEED: u64 = 0x6865_7074_6176_6973;
 
 /// A sequence, what it starts from, and how the software CPU is to run it.
@@ -156,7 +156,7 @@ fn each_code_alone() {
     let guest = Guest::new(native.layout());
     let mut wrong = Vec::new();
     let mut runner = TestRunner::new(config());
-    let each = (config().cases / 100).max(1);
+    let each = (config().cases / 50).max(1);
     for code in FAMILIES.iter().flat_map(Family::codes) {
         let strategy = (steps_of(vec![code]), any::<u64>());
         for _ in 0..each {
