@@ -156,7 +156,7 @@ fn each_code_alone() {
     let guest = Guest::new(native.layout());
     let mut wrong = Vec::new();
     let mut runner = TestRunner::new(config());
-    let each = (config().cases / 50).max(1);
+    let each = (config().cases / 100).max(1);
     for code in FAMILIES.iter().flat_map(Family::codes) {
         let strategy = (steps_of(vec![code]), any::<u64>());
         for _ in 0..each {
