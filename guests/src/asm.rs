@@ -125,7 +125,7 @@ impl Asm {
     }
 
     /// A new label for a place that a Rust loop makes and that therefore has no
-    /// name of its own. Defined as `=>label:`, used as `=>label`.
+    /// name of its own. Defined by a line `=>label`, used as `=>label`.
     pub fn new_label(&mut self) -> DynamicLabel {
         self.code.new_dynamic_label()
     }

@@ -36,6 +36,7 @@
 //! equal seeds give equal bytes, and no answer can be known beforehand.
 
 pub mod asm;
+pub mod bench;
 pub mod catalogue;
 pub mod console;
 mod elf;

@@ -190,7 +190,7 @@ fn read_symbols(header: &Header, file: &[u8], segments: &[Segment]) -> Result<Sy
     let symbols = sections.symbols(ENDIAN, file, elf::SHT_SYMTAB);
     let symbols = symbols.map_err(broken)?;
     let mut names = Vec::new();
-    for symbol in symbols.iter().filter(|symbol| is_place(*symbol)) {
+    for symbol in symbols.iter().filter(|symbol| is_place(symbol)) {
         let name = symbols.symbol_name(ENDIAN, symbol).map_err(broken)?;
         if !name.is_empty() {
             let name = &name[..name.len().min(LONGEST_NAME)];

@@ -3,9 +3,16 @@
 //! Events are recorded by this crate, at the raw CPU, at the virtual CPU's
 //! boundary and at the bus, and never by the code of a version.
 
+mod device;
+mod histogram;
+mod instruction;
 mod recorder;
+mod text;
+mod words;
 
-pub use recorder::{Histogram, Recorder};
+pub use histogram::Histogram;
+pub use recorder::{Recorder, Sink};
+pub use text::{Line, Text};
 
 use crate::{Exit, Size, Time, Trap};
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! The recorder of one physical CPU.
 
-use super::{Event, Record};
-use crate::{Exit, Time};
+use super::{Event, Histogram, Record};
+use crate::Time;
 use std::collections::VecDeque;
 
 /// How many of the last events are always kept.
@@ -73,28 +73,10 @@ impl Recorder {
     }
 }
 
-/// How many exits of each kind there were.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Histogram(Vec<(&'static str, u64)>);
-
-impl Histogram {
-    fn count(&mut self, exit: Exit) {
-        let kind = exit.kind();
-        match self.0.iter_mut().find(|(known, _)| *known == kind) {
-            Some((_, count)) => *count += 1,
-            None => self.0.push((kind, 1)),
-        }
-    }
-
-    /// Kinds and counts, in the order in which each kind first appeared.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        self.0.iter().copied()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Exit;
 
     #[test]
     fn only_the_last_events_are_kept_and_all_exits_counted() {
