@@ -2,7 +2,7 @@
 //!
 //! A step advances a xorshift generator, multiplies, rotates and shifts by
 //! varying counts, exchanges a word with 256 KiB of memory and, one time in
-//! sixteen, divides. A round is 2^19 steps: about 12.6 million instructions.
+//! sixteen, divides. A round is 2^19 steps: about 12.8 million instructions.
 
 use super::Kernel;
 use crate::asm::Asm;

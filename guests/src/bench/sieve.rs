@@ -1,7 +1,7 @@
 //! `sieve`: primes below 2^20, after Eratosthenes, one byte for each number.
 //!
 //! A round clears the table, strikes out all multiples and counts what is left:
-//! about 12.0 million instructions (the clearing, a `rep stosq`, counts as one).
+//! about 15.2 million instructions (the clearing, a `rep stosq`, counts as one).
 
 use super::{Kernel, SCRATCH_SIZE};
 use crate::asm::Asm;

@@ -1,0 +1,101 @@
+//! Guests keep to the instructions that the crate's documentation allows them.
+//!
+//! All code of a guest is decoded, from its first byte to its last. The one
+//! exception made is for the instruction at the symbol `deed`, for which the
+//! hostile guests exist.
+
+use guests::image::Image;
+use guests::{bench, v1};
+use iced_x86::{CpuidFeature, Decoder, DecoderOptions, Instruction, Mnemonic, OpKind};
+
+#[test]
+fn guests_of_version_1_use_the_user_isa_and_ports_and_hlt() {
+    for guest in v1::guests() {
+        for seed in 0..4 {
+            check(guest.name, &guest.build(seed));
+        }
+    }
+}
+
+#[test]
+fn kernels_use_the_plain_integer_isa() {
+    for kernel in &bench::KERNELS {
+        for instruction in decode(&kernel.code(), 0) {
+            assert!(is_plain(&instruction), "{}: {instruction}", kernel.name);
+        }
+    }
+}
+
+fn check(name: &str, image: &Image) {
+    let code = &image.segments[0];
+    let deed = image.symbol("deed").map(|symbol| symbol.address);
+    for instruction in decode(&code.bytes, code.address) {
+        let allowed = is_plain(&instruction)
+            || is_port_access_or_halt(&instruction)
+            || is_vector_move(&instruction)
+            || Some(instruction.ip()) == deed;
+        assert!(allowed, "{name}: {:#x}: {instruction}", instruction.ip());
+    }
+}
+
+/// The instructions of `code`, which stands at `address`.
+fn decode(code: &[u8], address: u64) -> Vec<Instruction> {
+    let decoder = Decoder::with_ip(64, code, address, DecoderOptions::NONE);
+    decoder.into_iter().collect()
+}
+
+/// An integer instruction that every x86-64 CPU has, that user code may use and
+/// that a hypervisor need not see.
+fn is_plain(instruction: &Instruction) -> bool {
+    use CpuidFeature::{INTEL186, INTEL286, INTEL386, INTEL486, INTEL8086, X64};
+    let baseline = [INTEL8086, INTEL186, INTEL286, INTEL386, INTEL486, X64];
+    let in_baseline = |feature| baseline.contains(feature);
+    !instruction.is_invalid()
+        && instruction.cpuid_features().iter().all(in_baseline)
+        && !instruction.is_privileged()
+        && !is_sensitive(instruction)
+        && !is_port_access_or_halt(instruction)
+}
+
+/// An instruction that looks at or changes privileged state without a trap, or
+/// a software interrupt.
+fn is_sensitive(instruction: &Instruction) -> bool {
+    use Mnemonic::*;
+    let names_segment = (0..instruction.op_count()).any(|operand| {
+        instruction.op_kind(operand) == OpKind::Register
+            && instruction.op_register(operand).is_segment_register()
+    });
+    let sensitive = [
+        Pushf, Pushfd, Pushfq, Popf, Popfd, Popfq, Sgdt, Sidt, Sldt, Smsw, Str, Lar, Lsl, Verr,
+        Verw, Int, Int1, Int3, Into, Iret, Iretd, Iretq, Syscall, Sysenter, Ud2,
+    ];
+    names_segment || sensitive.contains(&instruction.mnemonic())
+}
+
+fn is_port_access_or_halt(instruction: &Instruction) -> bool {
+    use Mnemonic::*;
+    [In, Out, Insb, Insw, Insd, Outsb, Outsw, Outsd, Hlt].contains(&instruction.mnemonic())
+}
+
+fn is_vector_move(instruction: &Instruction) -> bool {
+    [Mnemonic::Movups, Mnemonic::Movdqa].contains(&instruction.mnemonic())
+}
+
+#[test]
+fn the_check_finds_forbidden_instructions() {
+    let forbidden: [&[u8]; 7] = [
+        &[0x9d],                         // popfq
+        &[0x8c, 0xc8],                   // mov eax, cs
+        &[0xcd, 0x80],                   // int 0x80
+        &[0xfa],                         // cli
+        &[0x0f, 0x58, 0xc1],             // addps xmm0, xmm1
+        &[0xf3, 0x48, 0x0f, 0xb8, 0xc1], // popcnt rax, rcx
+        &[0x0f, 0xff],                   // not an instruction
+    ];
+    for code in forbidden {
+        for instruction in decode(code, 0) {
+            assert!(!is_plain(&instruction), "{instruction}");
+            assert!(!is_vector_move(&instruction), "{instruction}");
+        }
+    }
+}
