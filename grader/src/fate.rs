@@ -2,6 +2,7 @@
 
 use crate::child::How;
 use crate::observation::Observation;
+use crate::text;
 use common::trace::{Device, Event, Record};
 use common::{Ending, Exit};
 use std::fmt;
@@ -176,7 +177,7 @@ impl fmt::Display for Fate {
     /// One clause.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fate::Ended(ending) => write!(f, "{ending}"),
+            Fate::Ended(ending) => f.write_str(&text::ending(*ending)),
             Fate::NotYet { text, .. } => write!(f, "it came to what is still to be built: {text}"),
             Fate::Panicked {
                 message,
@@ -191,7 +192,8 @@ impl fmt::Display for Fate {
             Fate::Untrue { claim, .. } => {
                 write!(
                     f,
-                    "your monitor says that {claim}, but the machine saw nothing of the kind"
+                    "your monitor says that {}, but the machine saw nothing of the kind",
+                    text::ending(*claim)
                 )
             }
             Fate::LeftEarly(code) => {
@@ -224,6 +226,90 @@ impl fmt::Display for Fate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::child::Finished;
+    use common::trace::DeviceAccess;
+    use common::{Image, Size, Time};
+    use evidence::{Evidence, Scenario};
+
+    /// A run in which the machine saw `event` last.
+    fn run(event: Event, how: How, stderr: &str) -> Observation {
+        let guest = guests::v1::guest("halt").unwrap().build(1).elf();
+        let (time, pcpu, rip) = (Time(1), 0, 0);
+        let records = vec![Record {
+            time,
+            pcpu,
+            rip,
+            event,
+        }];
+        Observation {
+            scenario: Scenario::new("".into()),
+            image: Image::parse(&guest).unwrap(),
+            evidence: Evidence {
+                records,
+                ..Evidence::default()
+            },
+            finished: Finished {
+                how,
+                stdout: vec![],
+                stderr: stderr.into(),
+            },
+        }
+    }
+
+    fn exit_port(value: u64) -> Event {
+        Event::Device(DeviceAccess {
+            device: Device::ExitPort,
+            address: 0xf4,
+            size: Size::Byte,
+            write: true,
+            value,
+        })
+    }
+
+    #[test]
+    fn a_claim_is_borne_out_only_by_what_the_machine_saw_last() {
+        let halted = Event::Exit(Exit::Halted);
+        for (event, claim, true_claim) in [
+            (exit_port(0), Ending::Exited(0), true),
+            (exit_port(1), Ending::Exited(0), false),
+            (halted, Ending::Exited(0), false),
+            (halted, Ending::Halted, true),
+            (exit_port(0), Ending::Halted, false),
+            (halted, Ending::OutOfTime, false),
+            (halted, Ending::Died(Exit::Halted), true),
+            (halted, Ending::Stopped, false),
+        ] {
+            let run = run(event, How::Exited(0), "");
+            assert_eq!(agrees(&run, claim), true_claim, "{event:?} {claim:?}");
+        }
+    }
+
+    #[test]
+    fn a_process_without_an_end_has_a_fate_all_the_same() {
+        let stack = "thread 'main' has overflowed its stack";
+        for (how, stderr, fate) in [
+            (How::Exited(0), "", Fate::LeftEarly(0)),
+            (How::TimedOut, "", Fate::Hung),
+            (How::Flooded, "", Fate::Flooded),
+            (How::Signal(SIGXCPU), "", Fate::Hung),
+            (
+                How::Signal(SIGABRT),
+                stack,
+                Fate::Crashed(Crash::StackOverflow),
+            ),
+            (How::Signal(SIGABRT), "", Fate::Crashed(Crash::Aborted)),
+            (How::Signal(11), "", Fate::Crashed(Crash::Signal(11))),
+        ] {
+            assert_eq!(Fate::of(&run(exit_port(0), how, stderr)), fate);
+        }
+    }
+
+    #[test]
+    fn damaged_evidence_is_believed_in_nothing() {
+        let mut run = run(exit_port(0), How::Exited(0), "");
+        run.evidence.damaged = true;
+        assert_eq!(Fate::of(&run), Fate::Tampered);
+    }
 
     #[test]
     fn a_hole_is_not_yet_and_anything_else_is_a_panic() {

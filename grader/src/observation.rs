@@ -10,9 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-/// The host's time after which a run is given up: for code that sleeps. (Code
-/// that computes without end is given up after the scenario's patience, which
-/// does not depend on what else the host does.)
+/// The host's time after which a run is given up unless an order says otherwise.
 pub const BACKSTOP: Duration = Duration::from_secs(30);
 
 /// A guest to run, and on what machine.
@@ -22,6 +20,10 @@ pub struct Order {
     pub image: Vec<u8>,
     /// The machine; its `image` is set when the order is carried out.
     pub scenario: Scenario,
+    /// The host's time after which the run is given up: for code that sleeps.
+    /// (Code that computes without end is given up after the scenario's
+    /// patience, which does not depend on what else the host does.)
+    pub backstop: Duration,
 }
 
 impl Order {
@@ -30,6 +32,7 @@ impl Order {
         Order {
             image,
             scenario: Scenario::new(PathBuf::new()),
+            backstop: BACKSTOP,
         }
     }
 
@@ -102,7 +105,7 @@ pub fn observe(
         .args([&asked, &answer])
         .current_dir(folder.path())
         .env_clear();
-    let finished = child::run(&mut command, BACKSTOP, || follow(tail.more()))?;
+    let finished = child::run(&mut command, order.backstop, || follow(tail.more()))?;
     tail.more();
     let evidence = tail.reader.evidence;
     if evidence == Evidence::default() {

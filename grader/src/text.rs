@@ -2,7 +2,7 @@
 
 use crate::fate::Fate;
 use common::trace::{Record, Text};
-use common::{Explanation, Symbols};
+use common::{Ending, Explanation, Symbols};
 
 /// One event on one line: when, where, what.
 pub fn moment(record: &Record, symbols: &Symbols) -> String {
@@ -61,7 +61,7 @@ fn line_at(text: &[u8], start: usize) -> String {
 /// A question about what became of a run.
 pub fn thought(fate: &Fate) -> &'static str {
     match fate {
-        Fate::Ended(_) => "which exit was the last, and what did your monitor do about it?",
+        Fate::Ended(ending) => thought_of_ending(*ending),
         Fate::NotYet { .. } => "the guest has come this far: what does it need now?",
         Fate::Panicked { .. } => {
             "a VMM must outlive whatever its guest does. What did you take for granted here?"
@@ -82,6 +82,36 @@ pub fn thought(fate: &Fate) -> &'static str {
         }
         Fate::Flooded => "what do you print in the loop, and how often does the loop go round?",
         Fate::Tampered => "what a run is graded by comes from the machine alone",
+    }
+}
+
+fn thought_of_ending(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Exited(0) => "the guest said that all went well. What should have stopped it?",
+        Ending::Exited(_) => {
+            "the guest itself found something wrong, and says so by its exit code. What did it not \
+             get back as it left it?"
+        }
+        Ending::Halted => {
+            "a guest that is done halts behind its write to the exit port. Did that write arrive?"
+        }
+        Ending::OutOfTime => {
+            "the guest ran until its time was over. What does it do again and again, and what does \
+             it wait for?"
+        }
+        Ending::Stopped => "somebody outside asked to stop. Who, and did you act on it once?",
+        Ending::Died(_) => {
+            "your virtual CPU gave up at the last trap. Should it know this one, or is the guest \
+             where it should never have come?"
+        }
+    }
+}
+
+/// How a run ended, with the exit that it died of.
+pub fn ending(ending: Ending) -> String {
+    match ending {
+        Ending::Died(exit) => format!("the guest died of an exit: {exit}"),
+        _ => ending.to_string(),
     }
 }
 

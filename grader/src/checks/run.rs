@@ -90,7 +90,7 @@ impl Run {
     pub fn expect_end(&self, console: &[u8], wanted: Ending) -> Result<(), Problem> {
         let seen = &self.observation.evidence.console;
         if self.fate.ending().is_none() && console.starts_with(seen) {
-            return Err(self.failed(format!("{wanted}")).into());
+            return Err(self.failed(text::ending(wanted)).into());
         }
         if self.fate == Fate::Ended(wanted) || !console.starts_with(seen) {
             self.expect_console(console)?;
@@ -105,7 +105,7 @@ impl Run {
     pub fn expect_ending(&self, wanted: Ending) -> Result<(), Problem> {
         match self.fate == Fate::Ended(wanted) {
             true => Ok(()),
-            false => Err(self.failed(wanted.to_string()).into()),
+            false => Err(self.failed(text::ending(wanted)).into()),
         }
     }
 

@@ -1,13 +1,13 @@
 //! `cargo lab grade`: what is right, what is not, where and why.
 
 use super::paint::Paint;
+use super::say::{self, say};
 use crate::cli::GradeArguments;
 use crate::error::LabError;
 use crate::grade::{Grading, Progress};
 use crate::stages::Stage;
 use crate::verdict::{CheckVerdict, FailureReport, Outcome, StageVerdict};
 use crate::workspace::Workspace;
-use std::io::Write;
 
 /// Grades, and shows the verdict.
 pub(super) fn grade(workspace: &Workspace, arguments: &GradeArguments) -> Result<u8, LabError> {
@@ -27,7 +27,7 @@ pub(super) fn grade(workspace: &Workspace, arguments: &GradeArguments) -> Result
     };
     if arguments.json {
         let verdict = grading.run(workspace, |_| {})?;
-        print!("{}", verdict.json());
+        say::piece(&verdict.json());
         return Ok(verdict.exit_code());
     }
     let paint = Paint::stdout();
@@ -42,12 +42,10 @@ pub(super) fn grade(workspace: &Workspace, arguments: &GradeArguments) -> Result
 fn follow(paint: Paint, progress: Progress<'_>) {
     match progress {
         Progress::Compiling(stage) if paint.is_on() => {
-            print!("{}", paint.faint(&format!("building {} …", stage.name)));
-            // A line that is not shown yet is no reason to stop.
-            let _ = std::io::stdout().flush();
+            say::piece(&paint.faint(&format!("building {} …", stage.name)));
         }
-        Progress::Compiled if paint.is_on() => print!("\r\x1b[K"),
-        Progress::Made(check) => println!("{}", line(paint, check)),
+        Progress::Compiled if paint.is_on() => say::piece("\r\x1b[K"),
+        Progress::Made(check) => say!("{}", line(paint, check)),
         _ => {}
     }
 }
@@ -75,25 +73,28 @@ fn word(paint: Paint, check: &CheckVerdict) -> String {
 /// What there is to say about a version after its checks.
 fn details(paint: Paint, stage: &StageVerdict) {
     if let Some(diagnostics) = &stage.diagnostics {
-        println!("{}", diagnostics.trim_end());
+        say!("{}", diagnostics.trim_end());
     }
     for check in &stage.checks {
         if let (Outcome::Error, Some(reason)) = (check.outcome, &check.reason) {
-            println!("\n{} could not be made: {reason}", check.name);
+            say!("\n{} could not be made: {reason}", check.name);
         }
     }
     let failed = stage.checks.iter().filter(|check| !check.is_not_yet());
     let failed = failed.filter_map(|check| Some((check, check.failure.as_ref()?)));
     for (turn, (check, failure)) in failed.enumerate() {
-        println!();
+        say!("");
         match turn < IN_FULL {
             true => explain(paint, stage, check, failure),
             false => mention(paint, stage, check, failure),
         }
     }
-    println!(
+    say!(
         "\n{} {}: {} of {} points",
-        stage.stage, stage.title, stage.points, stage.of
+        stage.stage,
+        stage.title,
+        stage.points,
+        stage.of
     );
     next(paint, stage);
 }
@@ -104,7 +105,7 @@ const IN_FULL: usize = 2;
 
 fn title(paint: Paint, stage: &StageVerdict, check: &CheckVerdict) {
     let title = format!("{} · {}", stage.stage, check.name);
-    println!(
+    say!(
         "{title:66} {}  {}/{}",
         paint.bad("FAIL"),
         check.points,
@@ -124,8 +125,7 @@ fn explain(paint: Paint, stage: &StageVerdict, check: &CheckVerdict, failure: &F
     row("tests", check.tests);
     row("expected", &failure.expected);
     row("seen", &failure.seen);
-    block(&failure.moments);
-    block(&failure.registers);
+    block(&[&failure.moments, &failure.registers]);
     for decides in &failure.places {
         row(
             "where",
@@ -161,14 +161,18 @@ fn places(all: &[String]) -> String {
 }
 
 fn row(name: &str, text: &str) {
-    println!("  {name:9} {text}");
+    say!("  {name:9} {text}");
 }
 
-fn block(lines: &[String]) {
-    if !lines.is_empty() {
-        println!();
-        lines.iter().for_each(|line| println!("    {line}"));
-        println!();
+/// Blocks of lines with an empty line around each.
+fn block(blocks: &[&[String]]) {
+    let told: Vec<_> = blocks.iter().filter(|lines| !lines.is_empty()).collect();
+    for lines in &told {
+        say!("");
+        lines.iter().for_each(|line| say!("    {line}"));
+    }
+    if !told.is_empty() {
+        say!("");
     }
 }
 
@@ -194,8 +198,8 @@ fn next(paint: Paint, stage: &StageVerdict) {
     let place = decides
         .map(|decides| places(&decides.places))
         .unwrap_or_default();
-    println!("next: {} {place}", paint.open(exercise));
-    println!("      cargo lab hint {exercise}");
+    say!("next: {} {place}", paint.open(exercise));
+    say!("      cargo lab hint {exercise}");
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! `cargo lab hint`: a nudge, not the answer.
 
+use super::say::say;
 use crate::checks::Course;
 use crate::cli::HintArguments;
 use crate::error::LabError;
@@ -13,9 +14,9 @@ pub(super) fn show(workspace: &Workspace, arguments: &HintArguments) -> Result<u
     let (stage, exercise) = find(workspace, &arguments.exercise)?;
     let sources = Sources::read(stage, workspace)
         .map_err(|error| LabError::infrastructure("the stage's sources cannot be read", error))?;
-    println!("{} \"{}\"", exercise.name, exercise.title);
+    say!("{} \"{}\"", exercise.name, exercise.title);
     for place in sources.places(exercise.name) {
-        println!("  {place}");
+        say!("  {place}");
     }
     for (level, hint) in exercise
         .hints
@@ -23,11 +24,11 @@ pub(super) fn show(workspace: &Workspace, arguments: &HintArguments) -> Result<u
         .enumerate()
         .take(arguments.level.into())
     {
-        println!("\n{}. {hint}", level + 1);
+        say!("\n{}. {hint}", level + 1);
     }
     if arguments.level < 3 {
         let next = arguments.level + 1;
-        println!("\nMore: cargo lab hint {} --level {next}", exercise.name);
+        say!("\nMore: cargo lab hint {} --level {next}", exercise.name);
     }
     Ok(0)
 }

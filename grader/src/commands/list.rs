@@ -1,5 +1,6 @@
 //! `cargo lab list`: everything that has a name.
 
+use super::say::say;
 use crate::checks::Course;
 use crate::error::LabError;
 use crate::stages::{STAGES, Stage};
@@ -18,23 +19,23 @@ pub(super) fn guests_of(stage: &Stage) -> Vec<&'static Guest> {
 pub(super) fn show(workspace: &Workspace) -> Result<u8, LabError> {
     let here = Stage::all_in(workspace);
     for stage in &here {
-        println!("{}  {}", stage.name, stage.title);
-        println!("\n  guests");
+        say!("{}  {}", stage.name, stage.title);
+        say!("\n  guests");
         for guest in guests_of(stage) {
-            println!("    {:26} {}", guest.name, guest.about);
+            say!("    {:26} {}", guest.name, guest.about);
         }
         let Some(course) = Course::of(stage) else {
             continue;
         };
-        println!("\n  exercises");
+        say!("\n  exercises");
         for exercise in course.exercises {
-            println!("    {:26} {}", exercise.name, exercise.title);
+            say!("    {:26} {}", exercise.name, exercise.title);
         }
-        println!("\n  checks");
+        say!("\n  checks");
         for check in course.checks {
-            println!("    {:26} {:>3}  {}", check.name, check.points, check.tests);
+            say!("    {:26} {:>3}  {}", check.name, check.points, check.tests);
         }
-        println!();
+        say!("");
     }
     let later: Vec<_> = STAGES
         .iter()
@@ -45,7 +46,7 @@ pub(super) fn show(workspace: &Workspace) -> Result<u8, LabError> {
             .iter()
             .map(|one| format!("{} {}", one.name, one.title))
             .collect();
-        println!("still to come: {}", names.join(", "));
+        say!("still to come: {}", names.join(", "));
     }
     Ok(0)
 }

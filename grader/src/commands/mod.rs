@@ -6,7 +6,9 @@ mod list;
 mod overview;
 mod paint;
 mod run;
+mod say;
 
+use self::say::say;
 use crate::cli::{Cli, Command};
 use crate::error::LabError;
 use crate::handout;
@@ -27,8 +29,8 @@ pub fn carry_out(cli: Cli) -> Result<u8, LabError> {
         Some(Command::Handout(arguments)) => {
             let files = handout::make(&workspace, &arguments.out)?;
             let out = arguments.out.display();
-            println!("{out}: {files} files, solutions out, stubs in");
-            println!("try it: cd {out} && cargo lab");
+            say!("{out}: {files} files, solutions out, stubs in");
+            say!("try it: cd {out} && cargo lab");
             Ok(0)
         }
     }

@@ -1,6 +1,7 @@
 //! `cargo lab` alone: where you stand, and what is next.
 
 use super::paint::{Paint, bar};
+use super::say::say;
 use crate::checks::Course;
 use crate::error::LabError;
 use crate::exercises::{Exercise, Place, Sources};
@@ -20,7 +21,7 @@ struct Next {
 /// is shown was graded just now: it cannot be out of date.
 pub(super) fn show(workspace: &Workspace) -> Result<u8, LabError> {
     let paint = Paint::stdout();
-    println!("Heptavisor: a hypervisor in seven versions\n");
+    say!("Heptavisor: a hypervisor in seven versions\n");
     let here = Stage::all_in(workspace);
     let mut next = None;
     for stage in STAGES {
@@ -29,7 +30,7 @@ pub(super) fn show(workspace: &Workspace) -> Result<u8, LabError> {
                 let found = show_stage(paint, workspace, stage, course)?;
                 next = next.or(found);
             }
-            None => println!(
+            None => say!(
                 "  {}  {:14} {}",
                 stage.name,
                 stage.title,
@@ -40,7 +41,7 @@ pub(super) fn show(workspace: &Workspace) -> Result<u8, LabError> {
     match next {
         Some(next) => show_next(&next),
         None => {
-            println!("\nEverything here is done. See `cargo lab list` for guests to play with.")
+            say!("\nEverything here is done. See `cargo lab list` for guests to play with.")
         }
     }
     Ok(0)
@@ -67,7 +68,7 @@ fn show_stage(
         true => format!("{:>3} points", verdict.points),
         false => paint.bad("does not compile"),
     };
-    println!(
+    say!(
         "  {}  {:14} {}  {done}/{all}  {points}",
         stage.name,
         stage.title,
@@ -113,8 +114,8 @@ fn show_next(next: &Next) {
         .as_ref()
         .map(|place| format!(", {place}"))
         .unwrap_or_default();
-    println!("\nNext: {} \"{}\"{place}", exercise.name, exercise.title);
-    let command = |what: String, why: &str| println!("      cargo lab {what:18} {why}");
+    say!("\nNext: {} \"{}\"{place}", exercise.name, exercise.title);
+    let command = |what: String, why: &str| say!("      cargo lab {what:18} {why}");
     command(format!("grade {}", stage.name), "see what it does now");
     command(format!("hint {}", exercise.name), "a nudge, not the answer");
     command(format!("run {} --trace", stage.name), "watch the guest");

@@ -11,6 +11,10 @@ use crate::suggest;
 use crate::workspace::Workspace;
 use common::trace::Text;
 use std::io::Write;
+use std::time::Duration;
+
+/// Whoever runs a guest by hand can stop it by hand, too.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// How many records a trace shows at most.
 const TRACE: u64 = 200_000;
@@ -56,6 +60,8 @@ fn order(stage: &Stage, arguments: &RunArguments) -> Result<Order, LabError> {
         .limit(arguments.limit);
     order = order.vcpu(arguments.vcpu);
     order.scenario.kick_at = arguments.kick_at;
+    order.scenario.patience = PATIENCE.as_secs();
+    order.backstop = PATIENCE;
     if arguments.trace {
         order.scenario.records = TRACE;
     }
@@ -84,6 +90,9 @@ fn catalogued(stage: &Stage, arguments: &RunArguments) -> Result<Vec<u8>, LabErr
 fn report(run: &Observation, fate: &Fate, trace: bool) {
     let evidence = &run.evidence;
     let symbols = &run.image.symbols;
+    if evidence.console.last().is_some_and(|&byte| byte != b'\n') {
+        eprintln!();
+    }
     if trace {
         eprint!("{}", Text::new(symbols).all(&evidence.records));
     }

@@ -3,6 +3,7 @@
 use super::guest;
 use crate::checks::{Bench, Problem, Run};
 use crate::fate::Fate;
+use crate::text;
 use common::{Ending, Exit, Fault, MmioOperation, Trap};
 use guests::catalogue::{self, Cause};
 
@@ -56,15 +57,13 @@ fn refused(run: &Run) -> Result<(), Problem> {
         .find(|trap| is_of(cause, *trap));
     let Some(trap) = trap else {
         return Err(run
-            .failed(format!("the guest comes as far as its deed: {cause:?}"))
+            .failed(format!("the guest comes as far as its deed ({cause:?})"))
             .into());
     };
     let wanted = Ending::Died(Exit::Unsupported(trap));
     if run.fate != Fate::Ended(wanted) {
-        let expected = format!("{wanted}, with the trap as it came: {trap:?}");
-        let mut failure = run.failed(expected);
-        if let Some(other) = run.fate.ending() {
-            failure.seen = format!("{other}: {other:?}");
+        let mut failure = run.failed(text::ending(wanted));
+        if run.fate.ending().is_some() {
             failure.thought = String::from(
                 "the guest went on after an instruction that had no effect, or died of something \
                  else. What did you tell the loop about this trap?",
