@@ -9,6 +9,7 @@
 use crate::image::Image;
 
 /// A guest that can be made from any seed.
+#[derive(Debug, Clone, Copy)]
 pub struct Guest {
     /// What it is called on the command line: lower case with hyphens.
     pub name: &'static str,

@@ -6,10 +6,11 @@
 //! it never runs one, and it knows nothing of hypervisors.
 //!
 //! - [`v1`] is the catalogue of version 1's guests: name, purpose, builder, model.
-//! - [`bench`] has four kernels to measure the speed of an engine with.
+//! - [`mod@bench`] has four kernels to measure the speed of an engine with.
 //! - [`pvh`] wraps an image so that QEMU boots it: the proof that the machine
 //!   described here is a PC and not an invention.
-//! - [`asm`], [`program`] and [`console`] are what guests are written with.
+//! - [`asm`], [`program`] and [`console`] are what guests are written with;
+//!   [`image`] is what comes out.
 //!
 //! # The machine a guest finds
 //!

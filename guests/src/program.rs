@@ -11,6 +11,13 @@ use crate::x64;
 /// ends QEMU with twice the value plus one.)
 pub const EXIT_PORT: u8 = 0xf4;
 
+/// Top of the first vCPU's stack, its RSP at entry: below the area at the end of
+/// low memory that a PC's firmware keeps for itself. The stacks of further
+/// vCPUs stand below it, [`STACK_SIZE`] bytes each.
+pub const STACK_TOP: u64 = 0x9_0000;
+/// Size of each vCPU's stack in bytes.
+pub const STACK_SIZE: u64 = 0x4000;
+
 /// Builds a guest. `body` writes its code, of which the first instruction is
 /// the entry point; the routines it may call are placed behind.
 ///

@@ -19,8 +19,9 @@
 use dynasmrt::x86::X86Relocation;
 use dynasmrt::{DynasmApi, VecAssembler, dynasm};
 
-use crate::asm::Asm;
+use crate::asm::{Asm, SegmentRegister};
 use crate::image::{Access, Image, PAGE_SIZE, Segment, Symbol, SymbolKind};
+use crate::program::STACK_TOP;
 use crate::{elf, x64};
 
 /// Guest-physical address of the stub, 16 MiB: the end of the guest's memory.
@@ -33,9 +34,6 @@ const PAGE_DIRECTORY_POINTERS: u64 = STUB + 3 * PAGE_SIZE;
 const DESCRIPTORS: u64 = STUB + 4 * PAGE_SIZE;
 /// The operand of `lgdt` stands behind the descriptors.
 const DESCRIPTORS_POINTER: u64 = DESCRIPTORS + 8 * GDT.len() as u64;
-
-/// Top of the boot CPU's stack.
-const STACK_TOP: u64 = 0x9_0000;
 
 /// The GDT, with Linux's selectors. All segments are flat.
 const GDT: [u64; 7] = [
@@ -168,14 +166,19 @@ fn protected_mode_code() -> Vec<u8> {
 /// The rest of the boot state, and the jump to the guest.
 fn long_mode_code(guest_entry: u64) -> Vec<u8> {
     let mut asm = Asm::at(LONG_MODE_CODE);
+    x64!(&mut asm ; mov eax, KERNEL_DATA);
+    for register in [
+        SegmentRegister::Ds,
+        SegmentRegister::Es,
+        SegmentRegister::Ss,
+    ] {
+        asm.load_segment(register);
+    }
+    x64!(&mut asm ; xor eax, eax);
+    for register in [SegmentRegister::Fs, SegmentRegister::Gs] {
+        asm.load_segment(register);
+    }
     x64!(&mut asm
-        ; mov eax, KERNEL_DATA
-        ; mov ds, ax
-        ; mov es, ax
-        ; mov ss, ax
-        ; xor eax, eax
-        ; mov fs, ax
-        ; mov gs, ax
         ; mov rsp, STACK_TOP as i32
 
         ; push rax                      // an IDT of no entries: ten bytes of zero

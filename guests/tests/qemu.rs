@@ -9,9 +9,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use guests::asm::Asm;
 use guests::catalogue::{Ending, SURVIVED};
 use guests::image::Image;
-use guests::{bench, pvh, v1};
+use guests::{bench, console, program, pvh, v1, x64};
 
 const QEMU: &str = "qemu-system-x86_64";
 /// A boot takes a tenth of a second; whatever takes this long hangs.
@@ -106,6 +107,58 @@ fn the_keeper_tells_which_register_was_lost() {
         );
         outcome.assert_status(status_of(1), register);
     }
+}
+
+/// The part of the boot state that version 1's guests cannot see: selectors,
+/// flags, and the bits of the control registers that are promised.
+#[test]
+fn the_stub_sets_up_the_privileged_state_that_is_promised() {
+    if !qemu_is_there() {
+        return;
+    }
+    let outcome = boot(&privileged_state(), "privileged-state");
+    let expected = "cs 0x0010\nds 0x0018\nes 0x0018\nss 0x0018\nrflags 0x0002\nidt 0x0000\n\
+                    cr0 0x80010001\ncr4 0x00000220\nefer 0x00000d00\n";
+    outcome.assert_console(expected.as_bytes(), "boot state");
+    outcome.assert_status(status_of(0), "boot state");
+}
+
+/// A guest that prints its privileged state, which takes instructions that no
+/// other guest may use.
+fn privileged_state() -> Image {
+    const EFER: i32 = 0xc000_0080_u32 as i32;
+    let print = |asm: &mut Asm, name: &str, digits| {
+        x64!(asm ; mov rbx, rax);
+        console::text(asm, &format!("{name} "));
+        x64!(asm ; mov rax, rbx);
+        console::hexadecimal(asm, digits);
+        console::text(asm, "\n");
+    };
+    program::build(|asm| {
+        x64!(asm ; pushf ; pop rbp);
+        x64!(asm ; mov eax, cs);
+        print(asm, "cs", 4);
+        x64!(asm ; mov eax, ds);
+        print(asm, "ds", 4);
+        x64!(asm ; mov eax, es);
+        print(asm, "es", 4);
+        x64!(asm ; mov eax, ss);
+        print(asm, "ss", 4);
+        x64!(asm ; mov rax, rbp);
+        print(asm, "rflags", 4);
+        x64!(asm ; sub rsp, 16 ; sidt [rsp] ; movzx eax, WORD [rsp]);
+        print(asm, "idt", 4);
+        // Protected mode, write protection, paging.
+        x64!(asm ; mov rax, cr0 ; and eax, 0x8001_0001_u32 as i32);
+        print(asm, "cr0", 8);
+        // Physical address extension, SSE.
+        x64!(asm ; mov rax, cr4 ; and eax, 0x220);
+        print(asm, "cr4", 8);
+        // Long mode enabled and active, no-execute.
+        x64!(asm ; mov ecx, EFER ; rdmsr);
+        print(asm, "efer", 8);
+        program::exit(asm, 0);
+    })
 }
 
 #[test]

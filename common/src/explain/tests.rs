@@ -151,6 +151,28 @@ fn a_store_outside_memory_shows_its_finished_instruction_and_the_memory_size() {
 }
 
 #[test]
+fn no_instruction_is_guessed_where_the_bytes_do_not_line_up() {
+    let mut context = guest(b"\xb8\x01\x02\x03\x04"); // mov eax, 0x4030201
+    context.rip = WORKER + 2;
+    let explanation = report(mmio(MmioOperation::Write(0), 0x8000_0000), &context);
+    assert_eq!(explanation.place, "worker+0x02");
+}
+
+#[test]
+fn addresses_have_names_and_numbers_that_lie_in_the_image_by_chance_do_not() {
+    let instruction = |code| report(Ending::Stopped, &guest(code)).instruction;
+    let cases: [(&[u8], &str); 4] = [
+        (b"\xb8\x00\x00\x10\x00", "mov eax, start"),
+        (b"\xb8\x01\x00\x10\x00", "mov eax, 0x100001"),
+        (b"\x8b\x04\x25\x01\x00\x10\x00", "mov eax, [start+1]"),
+        (b"\xeb\x00", "jmp worker+2"),
+    ];
+    for (code, text) in cases {
+        assert_eq!(instruction(code), text);
+    }
+}
+
+#[test]
 fn a_call_to_nowhere_is_found_on_the_stack() {
     let mut context = guest(b"\x90\xff\xd0"); // nop; call rax
     context.rip = 0x4000_0000;

@@ -83,6 +83,18 @@ mod tests {
     }
 
     #[test]
+    fn a_wide_write_to_the_console_is_shown_as_its_number() {
+        let access = DeviceAccess {
+            device: Device::Serial,
+            address: 0x3f8,
+            size: Size::Word,
+            write: true,
+            value: 0x0f48,
+        };
+        assert_eq!(access.to_string(), "serial data <- 0xf48");
+    }
+
+    #[test]
     fn a_register_is_shown_by_its_name_and_an_unknown_one_by_its_offset() {
         let shown = [0xfee0_0390, 0xfee0_0280].map(|address| {
             let access = DeviceAccess {

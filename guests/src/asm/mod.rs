@@ -24,6 +24,13 @@ use crate::image::{Access, Image, PAGE_SIZE, Segment, Symbol, SymbolKind};
 /// byte above a PC's low memory and the address Linux is traditionally loaded at.
 pub const LOAD_ADDRESS: u64 = 0x10_0000;
 
+/// The general registers in the order of their numbers in instructions: the
+/// text `Rq(number)` means the register of this index.
+pub const GENERAL_REGISTERS: [&str; 16] = [
+    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13",
+    "r14", "r15",
+];
+
 /// Assembles x86-64 text into an [`Asm`](crate::asm::Asm).
 ///
 /// This is `dynasm!` with the architecture named, since `dynasm!` otherwise
@@ -64,6 +71,17 @@ pub struct Asm {
     symbols: Vec<(String, usize)>,
     data: Vec<Data>,
     zeroed: Vec<Zeroed>,
+}
+
+/// A segment register that can be loaded, with its number in instructions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum SegmentRegister {
+    Es = 0,
+    Ss = 2,
+    Ds = 3,
+    Fs = 4,
+    Gs = 5,
 }
 
 /// A constant, or a variable with its initial value, that waits for its place.
@@ -171,6 +189,13 @@ impl Asm {
         });
     }
 
+    /// Emits `mov register, ax`: the text for it is a trap. dynasm 5.1 gives
+    /// `mov ds, ax` the opcode of the opposite direction, 8C instead of 8E.
+    pub fn load_segment(&mut self, register: SegmentRegister) {
+        let operands = 0b11_000_000 | (register as u8) << 3;
+        self.extend([0x8e, operands]);
+    }
+
     /// Places data and zeroed memory, resolves all labels, and returns the
     /// image. Its entry point is the first byte of the code.
     ///
@@ -264,87 +289,4 @@ impl Asm {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A guest with code, data and zeroed memory that refers to all of them.
-    fn sample() -> Image {
-        let mut asm = Asm::new();
-        asm.words("numbers", &[1, 2]);
-        asm.zeroed("buffer", 4096, 100);
-        x64!(&mut asm
-            ; ->start:
-            ; lea rax, [->numbers]
-            ; ->second:
-            ; lea rbx, [->buffer + 8]
-            ; ret
-        );
-        asm.finish().unwrap()
-    }
-
-    #[test]
-    fn data_begins_on_the_page_behind_the_code() {
-        let image = sample();
-        assert_eq!(image.segments[0].address, LOAD_ADDRESS);
-        assert_eq!(image.segments[1].address, LOAD_ADDRESS + PAGE_SIZE);
-        assert_eq!(image.segments[1].bytes[..2], [1, 0]);
-    }
-
-    #[test]
-    fn zeroed_memory_takes_no_bytes() {
-        let data = &sample().segments[1];
-        assert_eq!(data.bytes.len(), 16);
-        assert_eq!(data.memory_size, 4096 + 100);
-    }
-
-    #[test]
-    fn code_refers_to_data_and_zeroed_memory_relative_to_rip() {
-        let code = &sample().segments[0].bytes;
-        let displacement = |at: usize| i32::from_le_bytes(code[at..at + 4].try_into().unwrap());
-        // lea is seven bytes long: three of opcode, four of displacement.
-        assert_eq!(displacement(3), 0x1000 - 7);
-        assert_eq!(displacement(10), 0x2000 + 8 - 14);
-    }
-
-    #[test]
-    fn labels_become_symbols_that_reach_to_the_next() {
-        let symbols: Vec<_> = sample()
-            .symbols
-            .into_iter()
-            .map(|symbol| (symbol.name, symbol.address, symbol.size, symbol.kind))
-            .collect();
-        let expected = [
-            ("start", 0x10_0000, 7, SymbolKind::Code),
-            ("second", 0x10_0007, 8, SymbolKind::Code),
-            ("numbers", 0x10_1000, 0x1000, SymbolKind::Data),
-            ("buffer", 0x10_2000, 100, SymbolKind::Data),
-        ];
-        assert_eq!(
-            symbols,
-            expected.map(|(name, address, size, kind)| (name.to_string(), address, size, kind))
-        );
-    }
-
-    #[test]
-    fn code_alone_makes_one_segment() {
-        let mut asm = Asm::new();
-        x64!(&mut asm ; hlt);
-        let image = asm.finish().unwrap();
-        assert_eq!(image.segments.len(), 1);
-        assert_eq!(image.segments[0].bytes, [0xf4]);
-    }
-
-    #[test]
-    fn an_undefined_label_is_an_error() {
-        let mut asm = Asm::new();
-        x64!(&mut asm ; jmp ->nowhere);
-        assert!(asm.finish().unwrap_err().to_string().contains("nowhere"));
-    }
-
-    #[test]
-    fn a_label_defined_twice_is_an_error() {
-        let mut asm = Asm::new();
-        x64!(&mut asm ; ->here: ; ->here: ; hlt);
-        assert!(asm.finish().unwrap_err().to_string().contains("here"));
-    }
-}
+mod tests;

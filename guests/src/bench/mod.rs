@@ -1,7 +1,7 @@
 //! Four kernels to measure the speed of an engine with.
 //!
 //! Each is one position-independent function, so the same bytes run as a guest
-//! ([`guest`]) on any engine, and natively from an executable buffer:
+//! ([`Kernel::guest`]) on any engine, and natively from an executable buffer:
 //!
 //! ```text
 //! extern "sysv64" fn(rounds: u64, scratch: *mut u8) -> u64
@@ -36,6 +36,7 @@ use crate::{console, program, x64};
 pub const SCRATCH_SIZE: usize = 1 << 20;
 
 /// A kernel.
+#[derive(Debug, Clone, Copy)]
 pub struct Kernel {
     /// What it is called.
     pub name: &'static str,

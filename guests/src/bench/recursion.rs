@@ -1,7 +1,7 @@
 //! `recursion`: the 29th Fibonacci number by its definition.
 //!
 //! A round is 1,664,079 calls, half of which save a register and call on: about
-//! 14.1 million instructions, nearly half of which touch the stack.
+//! 14.1 million instructions, of which a third touch the stack.
 
 use super::Kernel;
 use crate::asm::Asm;

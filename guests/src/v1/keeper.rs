@@ -17,7 +17,7 @@
 //! without `pushf` and `popf`, which a hypervisor cannot trap: by arithmetic,
 //! `sahf`, `lahf`, `seto`, and by the direction that `lodsb` takes.
 
-use crate::asm::Asm;
+use crate::asm::{Asm, GENERAL_REGISTERS};
 use crate::catalogue::{Expected, Guest};
 use crate::image::Image;
 use crate::random::Random;
@@ -55,12 +55,6 @@ const STRETCH: usize = 16;
 /// round follow from those of the last.
 const MULTIPLIER: u64 = 6_364_136_223_846_793_005;
 const INCREMENT: u64 = 1_442_695_040_888_963_407;
-
-/// The general registers in the order of their numbers in instructions.
-const GENERAL: [&str; 16] = [
-    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13",
-    "r14", "r15",
-];
 
 fn rounds(seed: u64) -> u64 {
     Random::new(seed).between(1_000, 1_300)
@@ -101,7 +95,7 @@ fn place_data(asm: &mut Asm, seed: u64) {
 /// The name of each word: its length in a byte, its letters, zeros up to 16.
 fn names() -> Vec<u8> {
     let halves = (0..16).flat_map(|n| [format!("xmm{n} low"), format!("xmm{n} high")]);
-    let names = GENERAL.iter().map(|name| name.to_string());
+    let names = GENERAL_REGISTERS.iter().map(|name| name.to_string());
     names
         .chain(halves)
         .chain(["flags".to_string()])

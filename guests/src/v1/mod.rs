@@ -1,6 +1,7 @@
 //! Version 1's guests: one vCPU, kernel mode, the user ISA, `in`, `out`, `hlt`.
 
 mod compute;
+mod entry;
 mod halt;
 mod hostile;
 mod keeper;
@@ -10,8 +11,9 @@ mod string_ports;
 use crate::catalogue::Guest;
 
 /// The guests that end well.
-static WORKLOADS: [Guest; 4] = [
+static WORKLOADS: [Guest; 5] = [
     compute::GUEST,
+    entry::GUEST,
     keeper::GUEST,
     ports::GUEST,
     string_ports::GUEST,
