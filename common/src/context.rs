@@ -1,6 +1,6 @@
 //! The state of the raw CPU that one vCPU owns while it runs there.
 
-use crate::{Fault, Memory, Registers, Size, flags, memory};
+use crate::{Fault, Memory, Mmio, Registers, Size, flags, memory};
 
 /// Everything that the raw CPU holds for the code it runs: what must be saved
 /// and restored when another vCPU takes its place.
@@ -26,6 +26,21 @@ pub struct Context {
     pub mxcsr: u32,
     /// The memory that code here sees.
     pub space: Space,
+    /// An access to a device that is not finished. It belongs to the code that
+    /// makes it, so it leaves the CPU with that code's registers.
+    pub(crate) pending: Pending,
+}
+
+/// What a raw CPU still has to do for an access outside RAM.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Pending {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// A read waits for its answer.
+    Read,
+    /// An instruction that has finished wrote this; it is still to be reported.
+    Write(Mmio),
 }
 
 impl Context {
@@ -41,6 +56,7 @@ impl Context {
             xmm: [0; 16],
             mxcsr: 0x1f80,
             space: Space::new(memory),
+            pending: Pending::Nothing,
         }
     }
 
@@ -75,6 +91,10 @@ pub struct Space {
     pub view: View,
     root: u64,
     flush: Flush,
+    /// Names the raw CPU that ran code here last, and its last entry then: if
+    /// another ran here since, or this is a copy, or another space ran there,
+    /// nothing that the CPU has cached can be trusted.
+    pub(crate) token: u64,
 }
 
 impl Space {
@@ -85,6 +105,7 @@ impl Space {
             view: View::Kernel,
             root: 0,
             flush: Flush::All,
+            token: 0,
         }
     }
 

@@ -1,10 +1,15 @@
 //! Guest-physical memory, and the guest's page tables over it.
 
+mod code;
 mod ram;
+mod tlb;
 mod walk;
+mod word;
 
 pub use ram::{Memory, MemoryError};
+pub(crate) use tlb::Tlb;
 pub use walk::{Access, Translation, is_canonical, read_virtual, translate, write_virtual};
+pub use word::Word;
 
 /// Bytes in a page, the unit of translation and of code generations.
 pub const PAGE_SIZE: u64 = 4096;

@@ -1,0 +1,369 @@
+//! The cache of decoded basic blocks.
+//!
+//! Invariant: a block whose stamp is the present one (see [`State::stamp`]) has
+//! been decoded from the bytes that its view of the present address space shows
+//! at its RIP. Whatever could change that (a store into code, a flush, another
+//! address space) changes the stamp, and then [`Cache::lookup`] looks again:
+//! first at the mapping, then at the generations of the pages, then at the
+//! bytes themselves.
+//!
+//! Blocks of other address spaces and other memories stay, so that a VM that
+//! comes back finds its own.
+
+use super::decode;
+use super::op::Op;
+use super::state::State;
+use crate::{Access, Fault, Mmio, MmioOperation, PAGE_SIZE, Size, Trap, View, translate};
+use iced_x86::Instruction;
+
+/// No block.
+pub const NONE: u32 = u32::MAX;
+/// How many blocks are kept; then all are forgotten.
+const CAPACITY: usize = 1 << 16;
+/// How many bytes a block can have: it never leaves its page, but for the tail
+/// of one last instruction.
+const WINDOW: usize = 256;
+
+/// Instructions that run one after the other, up to a jump, a trap or a page
+/// border.
+pub struct Block {
+    /// Guest-virtual address of the first instruction.
+    pub rip: u64,
+    /// When it was last found to be true.
+    pub stamp: u64,
+    /// How many instructions it has.
+    pub length: u64,
+    /// The fast form.
+    pub code: Code,
+    /// Where it goes on: behind it, and at the jump's target.
+    pub targets: [u64; 2],
+    /// The blocks there, once known.
+    pub links: [u32; 2],
+    /// The instruction at its end, if the system has to interpret that.
+    pub system: Option<Instruction>,
+    /// One operation an instruction, made when first needed.
+    precise: Option<Code>,
+    view: View,
+    memory: u64,
+    /// The guest-physical addresses of the bytes, one for each page.
+    frames: [Option<u64>; 2],
+    generations: [u64; 2],
+    bytes: Box<[u8]>,
+    /// The next block with the same hash.
+    chain: u32,
+}
+
+/// Operations with the place of each in the block.
+pub struct Code {
+    /// The operations; the last may end the block.
+    pub ops: Box<[Op]>,
+    /// Where the instructions of each begin; one more for the end.
+    pub places: Box<[Place]>,
+}
+
+/// A place in a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Bytes from the block's start.
+    pub offset: u16,
+    /// Instructions from the block's start.
+    pub number: u16,
+}
+
+impl Block {
+    /// The form with one operation for each instruction, every one of which
+    /// leaves right flags: any first part of it can be run alone.
+    pub fn precise(&mut self) -> &Code {
+        self.precise
+            .get_or_insert_with(|| decode::precise(self.rip, &self.bytes))
+    }
+}
+
+/// All decoded blocks of one CPU.
+pub struct Cache {
+    blocks: Vec<Block>,
+    /// First block of each hash; a power of two of them.
+    heads: Vec<u32>,
+}
+
+impl Cache {
+    pub fn new() -> Cache {
+        Cache {
+            blocks: Vec::new(),
+            heads: vec![NONE; 64],
+        }
+    }
+
+    #[inline(always)]
+    pub fn block(&self, id: u32) -> &Block {
+        &self.blocks[id as usize]
+    }
+
+    #[inline(always)]
+    pub fn block_mut(&mut self, id: u32) -> &mut Block {
+        &mut self.blocks[id as usize]
+    }
+
+    /// A block at `rip` that is true now, without any work.
+    #[inline(always)]
+    pub fn find(&self, rip: u64, view: View, stamp: u64) -> Option<u32> {
+        let mut id = self.heads[self.hash(rip)];
+        while let Some(block) = self.blocks.get(id as usize) {
+            if block.rip == rip && block.stamp == stamp && block.view == view {
+                return Some(id);
+            }
+            id = block.chain;
+        }
+        None
+    }
+
+    /// The block at `rip`, checked or decoded if need be; it becomes the link
+    /// of `from`, if given.
+    ///
+    /// # Errors
+    /// The trap that the fetch of its first instruction causes.
+    #[cold]
+    #[inline(never)]
+    pub fn lookup(
+        &mut self,
+        s: &mut State,
+        rip: u64,
+        from: Option<(u32, usize)>,
+    ) -> Result<u32, Trap> {
+        let view = s.context.space.view;
+        let stamp = s.stamp();
+        let id = match self.find(rip, view, stamp) {
+            Some(id) => id,
+            None => {
+                let fetched = fetch(s, rip)?;
+                match self.find_same(s, rip, &fetched) {
+                    Some(id) if self.still_true(s, id) => id,
+                    Some(id) => {
+                        let block = self.make(s, rip, &fetched)?;
+                        let chain = self.block(id).chain;
+                        *self.block_mut(id) = Block { chain, ..block };
+                        id
+                    }
+                    None => {
+                        let block = self.make(s, rip, &fetched)?;
+                        if self.blocks.len() == CAPACITY {
+                            *self = Cache::new();
+                            return Ok(self.insert(block, stamp));
+                        }
+                        self.insert(block, stamp)
+                    }
+                }
+            }
+        };
+        self.block_mut(id).stamp = stamp;
+        if let Some((from, link)) = from {
+            self.block_mut(from).links[link] = id;
+        }
+        Ok(id)
+    }
+
+    /// A block of the same address, view, memory and frame.
+    fn find_same(&self, s: &State, rip: u64, fetched: &Fetched) -> Option<u32> {
+        let memory = s.context.space.memory.id();
+        let view = s.context.space.view;
+        let mut id = self.heads[self.hash(rip)];
+        while let Some(block) = self.blocks.get(id as usize) {
+            if block.rip == rip
+                && block.view == view
+                && block.memory == memory
+                && block.frames[0] == Some(fetched.gpa)
+            {
+                return Some(id);
+            }
+            id = block.chain;
+        }
+        None
+    }
+
+    /// Whether a block whose first frame is right has its other frame and its
+    /// bytes still.
+    fn still_true(&mut self, s: &State, id: u32) -> bool {
+        let block = &mut self.blocks[id as usize];
+        if let Some(frame) = block.frames[1] {
+            let next_page = (block.rip & !(PAGE_SIZE - 1)).wrapping_add(PAGE_SIZE);
+            match translate(&s.context.space, next_page, Access::Fetch) {
+                Ok(to) if to.gpa == frame => {}
+                _ => return false,
+            }
+        }
+        let generations = generations(s, block.frames);
+        if block.generations == generations {
+            return true;
+        }
+        block.generations = generations;
+        bytes_are(s, block.frames, &block.bytes)
+    }
+
+    fn make(&self, s: &State, rip: u64, fetched: &Fetched) -> Result<Block, Trap> {
+        loop {
+            let mut window = Window::new(s, fetched);
+            let decoded = decode::block(rip, &mut window)?;
+            let length = decoded.length_in_bytes();
+            let bytes: Box<[u8]> = window.bytes()[..length].into();
+            let frames = window.frames(length);
+            mark(s, frames, length as u64);
+            let generations = generations(s, frames);
+            if !bytes_are(s, frames, &bytes) {
+                continue;
+            }
+            return Ok(Block {
+                rip,
+                stamp: 0,
+                length: decoded.length,
+                code: decoded.code,
+                targets: decoded.targets,
+                links: [NONE; 2],
+                system: decoded.system,
+                precise: None,
+                view: s.context.space.view,
+                memory: s.context.space.memory.id(),
+                frames,
+                generations,
+                bytes,
+                chain: NONE,
+            });
+        }
+    }
+
+    fn insert(&mut self, block: Block, stamp: u64) -> u32 {
+        if self.blocks.len() == self.heads.len() {
+            self.grow();
+        }
+        let id = self.blocks.len() as u32;
+        let slot = self.hash(block.rip);
+        let chain = std::mem::replace(&mut self.heads[slot], id);
+        self.blocks.push(Block {
+            chain,
+            stamp,
+            ..block
+        });
+        id
+    }
+
+    fn grow(&mut self) {
+        self.heads = vec![NONE; self.heads.len() * 4];
+        for id in 0..self.blocks.len() {
+            let slot = self.hash(self.blocks[id].rip);
+            self.blocks[id].chain = std::mem::replace(&mut self.heads[slot], id as u32);
+        }
+    }
+
+    #[inline(always)]
+    fn hash(&self, rip: u64) -> usize {
+        let mixed = rip ^ rip >> 8;
+        mixed as usize & (self.heads.len() - 1)
+    }
+}
+
+/// Where an instruction is fetched from.
+struct Fetched {
+    rip: u64,
+    gpa: u64,
+}
+
+fn fetch(s: &State, rip: u64) -> Result<Fetched, Trap> {
+    let to = translate(&s.context.space, rip, Access::Fetch).map_err(Trap::Fault)?;
+    if s.context.space.memory.contains(to.gpa, 1) {
+        return Ok(Fetched { rip, gpa: to.gpa });
+    }
+    Err(Trap::Mmio(Mmio {
+        gpa: to.gpa,
+        size: Size::Byte,
+        operation: MmioOperation::Fetch,
+    }))
+}
+
+/// The bytes from which a block is decoded: to the end of the page, and, if the
+/// first instruction asks for it, a few of the next page.
+pub struct Window<'a> {
+    s: &'a State,
+    rip: u64,
+    frames: [Option<u64>; 2],
+    first: usize,
+    bytes: Vec<u8>,
+}
+
+impl<'a> Window<'a> {
+    fn new(s: &'a State, fetched: &Fetched) -> Window<'a> {
+        let first = (PAGE_SIZE - fetched.rip % PAGE_SIZE).min(WINDOW as u64) as usize;
+        let mut bytes = vec![0; first];
+        // A page is RAM as a whole.
+        let _in_ram = s.context.space.memory.read(fetched.gpa, &mut bytes);
+        Window {
+            s,
+            rip: fetched.rip,
+            frames: [Some(fetched.gpa), None],
+            first,
+            bytes,
+        }
+    }
+
+    /// The bytes there are.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Adds the start of the next page, for an instruction that goes on there.
+    ///
+    /// # Errors
+    /// The trap that the fetch from there causes.
+    pub fn extend(&mut self) -> Result<(), Trap> {
+        let next = self.rip.wrapping_add(self.first as u64);
+        let more = fetch(self.s, next)?;
+        let mut bytes = [0; 15];
+        let _in_ram = self.s.context.space.memory.read(more.gpa, &mut bytes);
+        self.bytes.extend(bytes);
+        self.frames[1] = Some(more.gpa);
+        Ok(())
+    }
+
+    fn frames(&self, length: usize) -> [Option<u64>; 2] {
+        let second = self.frames[1].filter(|_| length > self.first);
+        [self.frames[0], second]
+    }
+}
+
+/// The parts of `length` bytes in their frames.
+fn parts(frames: [Option<u64>; 2], length: u64) -> impl Iterator<Item = (u64, u64)> {
+    let first = frames[0].map_or(0, |gpa| (PAGE_SIZE - gpa % PAGE_SIZE).min(length));
+    let lengths = [first, length - first];
+    frames.into_iter().flatten().zip(lengths)
+}
+
+fn mark(s: &State, frames: [Option<u64>; 2], length: u64) {
+    for (gpa, part) in parts(frames, length) {
+        if let Some(page) = s.context.space.memory.code(gpa) {
+            page.mark(gpa % PAGE_SIZE, part);
+        }
+    }
+}
+
+fn generations(s: &State, frames: [Option<u64>; 2]) -> [u64; 2] {
+    let memory = &s.context.space.memory;
+    frames.map(|frame| {
+        frame
+            .and_then(|gpa| memory.code(gpa))
+            .map_or(0, |page| page.generation())
+    })
+}
+
+fn bytes_are(s: &State, frames: [Option<u64>; 2], expected: &[u8]) -> bool {
+    let mut found = [0; WINDOW + 15];
+    let mut done = 0;
+    for (gpa, part) in parts(frames, expected.len() as u64) {
+        let end = done + part as usize;
+        let _in_ram = s.context.space.memory.read(gpa, &mut found[done..end]);
+        done = end;
+    }
+    found[..done] == *expected
+}
+
+/// What the fetch of an undecodable instruction reports.
+pub const INVALID: Trap = Trap::Fault(Fault::InvalidOpcode {
+    unimplemented: false,
+});

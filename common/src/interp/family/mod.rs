@@ -1,0 +1,85 @@
+//! The instruction families, one file each.
+
+mod arithmetic;
+mod branches;
+mod fused;
+mod misc;
+mod moves;
+mod stack;
+mod unary;
+
+use super::op::Op;
+use crate::Size;
+use iced_x86::{Instruction, OpKind};
+
+/// Makes the operation for an instruction of its family; `None` if the
+/// instruction belongs to another one. If `flags` is false, nobody looks at the
+/// flags that the instruction leaves.
+type Lower = fn(instruction: &Instruction, flags: bool) -> Option<Op>;
+
+/// Who is asked, in this order.
+const FAMILIES: &[Lower] = &[
+    moves::lower,
+    arithmetic::lower,
+    branches::lower,
+    unary::lower,
+    stack::lower,
+    misc::lower,
+];
+
+/// The operation for an instruction, if any family knows it.
+pub fn lower(instruction: &Instruction, flags: bool) -> Option<Op> {
+    if instruction.has_lock_prefix() && !locks(instruction) {
+        return None;
+    }
+    FAMILIES.iter().find_map(|lower| lower(instruction, flags))
+}
+
+/// One operation for two instructions, if there is one.
+pub use fused::fuse;
+
+/// Whether the families below know the locked form of an instruction.
+fn locks(_: &Instruction) -> bool {
+    false
+}
+
+/// Where the operands of an instruction with one or two of them are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// Register and register, or one register.
+    Rr,
+    /// Register and immediate.
+    Ri,
+    /// Register, from memory.
+    Rm,
+    /// Memory, with a register, or memory alone.
+    Mr,
+    /// Memory, with an immediate.
+    Mi,
+}
+
+impl Form {
+    fn of(instruction: &Instruction) -> Form {
+        let first = instruction.op0_kind();
+        let second = match instruction.op_count() {
+            1 => OpKind::Register,
+            _ => instruction.op1_kind(),
+        };
+        match (first, second) {
+            (OpKind::Memory, OpKind::Register) => Form::Mr,
+            (OpKind::Memory, _) => Form::Mi,
+            (_, OpKind::Memory) => Form::Rm,
+            (_, OpKind::Register) => Form::Rr,
+            _ => Form::Ri,
+        }
+    }
+}
+
+/// The width of an operand.
+pub fn size_of(instruction: &Instruction, operand: u32) -> Size {
+    let bytes = match instruction.op_kind(operand) {
+        OpKind::Register => instruction.op_register(operand).size(),
+        _ => instruction.memory_size().size(),
+    };
+    Size::from_bytes(bytes as u64).unwrap_or(Size::Qword)
+}

@@ -1,0 +1,150 @@
+//! The dispatcher: from block to block, until something needs attention.
+
+use super::block::{Cache, NONE};
+use super::op::{Flow, next};
+use super::state::State;
+use super::system;
+use crate::context::Pending;
+use crate::{Fault, Kick, MmioOperation, Trap};
+
+/// Runs from `state.rip` until something stops it; `state.rip` is right then.
+///
+/// A block is charged to the budget as a whole before it runs; what did not
+/// retire is given back when it stops early. If the budget does not last for
+/// all of a block, its first instructions run in the precise form.
+pub fn run(state: &mut State, cache: &mut Cache, kick: &Kick) -> Trap {
+    let view = state.context.space.view;
+    let mut from = None;
+    'find: loop {
+        if state.budget == 0 {
+            return Trap::Budget;
+        }
+        let found = match from {
+            None => cache.find(state.rip, view, state.stamp()),
+            Some(_) => None,
+        };
+        let mut id = match found {
+            Some(id) => id,
+            None => match cache.lookup(state, state.rip, from.take()) {
+                Ok(id) => id,
+                Err(trap) => return trap,
+            },
+        };
+        loop {
+            let block = cache.block(id);
+            if block.stamp != state.stamp() {
+                state.rip = block.rip;
+                continue 'find;
+            }
+            if kick.is_pending() {
+                state.rip = block.rip;
+                return if state.budget == 0 {
+                    Trap::Budget
+                } else {
+                    Trap::Kicked
+                };
+            }
+            if state.budget < block.length {
+                match run_part(state, cache, id) {
+                    Ok(()) => continue 'find,
+                    Err(trap) => return trap,
+                }
+            }
+            state.budget -= block.length;
+            let link = match next(state, &block.code.ops) {
+                Flow::Through | Flow::End => 0,
+                Flow::Taken => 1,
+                Flow::Indirect => continue 'find,
+                stopped => {
+                    let all = block.code.ops.len();
+                    match finish(state, cache, id, stopped, all, false) {
+                        Ok(()) => continue 'find,
+                        Err(trap) => return trap,
+                    }
+                }
+            };
+            let linked = block.links[link];
+            if linked == NONE {
+                state.rip = block.targets[link];
+                from = Some((id, link));
+                continue 'find;
+            }
+            id = linked;
+        }
+    }
+}
+
+/// Runs as many instructions of a block as the budget has left.
+#[cold]
+#[inline(never)]
+fn run_part(state: &mut State, cache: &mut Cache, id: u32) -> Result<(), Trap> {
+    let count = state.budget as usize;
+    let block = cache.block_mut(id);
+    let rip = block.rip;
+    state.rip = rip;
+    if count == 0 {
+        return Err(Trap::Budget);
+    }
+    let targets = block.targets;
+    let code = block.precise();
+    state.budget = 0;
+    let flow = next(state, &code.ops[..count]);
+    match flow {
+        Flow::End => state.rip = rip.wrapping_add(code.places[count].offset.into()),
+        Flow::Through => state.rip = targets[0],
+        Flow::Taken => state.rip = targets[1],
+        Flow::Indirect => {}
+        stopped => return finish(state, cache, id, stopped, count, true),
+    }
+    Ok(())
+}
+
+/// Settles RIP and budget after a block of `all` operations was left early.
+#[cold]
+#[inline(never)]
+fn finish(
+    state: &mut State,
+    cache: &mut Cache,
+    id: u32,
+    flow: Flow,
+    all: usize,
+    precise: bool,
+) -> Result<(), Trap> {
+    let block = cache.block_mut(id);
+    let (rip, system) = (block.rip, block.system);
+    let code = if precise {
+        block.precise()
+    } else {
+        &block.code
+    };
+    let at = all - 1 - state.left;
+    let done = if flow == Flow::Leave { at + 1 } else { at };
+    let place = code.places[done];
+    state.rip = rip.wrapping_add(place.offset.into());
+    let unused = u64::from(code.places[all].number - place.number);
+    match flow {
+        // What has run of a repeated instruction is paid already.
+        Flow::Again => return Ok(()),
+        _ => state.budget += unused,
+    }
+    match flow {
+        Flow::Leave => match state.context.pending {
+            Pending::Write(mmio) => {
+                state.context.pending = Pending::Nothing;
+                debug_assert!(matches!(mmio.operation, MmioOperation::Write(_)));
+                Err(Trap::Mmio(mmio))
+            }
+            _ => Ok(()),
+        },
+        Flow::System => Err(system
+            .map(|instruction| system::resolve(state, &instruction))
+            .unwrap_or(super::block::INVALID)),
+        _ => {
+            let trap = state.trap.take().unwrap_or(super::block::INVALID);
+            if trap == Trap::Fault(Fault::Breakpoint) {
+                state.rip = rip.wrapping_add(code.places[at + 1].offset.into());
+            }
+            Err(trap)
+        }
+    }
+}

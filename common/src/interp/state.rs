@@ -1,0 +1,172 @@
+//! What operations work on: the running context in the form that is fastest.
+
+use super::flags::Flags;
+use super::op::{Flow, Op, REGS, Reg};
+use crate::memory::Tlb;
+use crate::{Context, Flush, Memory, Time, Trap, View, flags};
+
+/// The state of the raw CPU while it runs. Between entries the truth is in
+/// `context`; while it runs, registers, flags and RIP are here.
+pub struct State {
+    /// The register file, by [`Reg`].
+    pub regs: [u64; REGS],
+    /// The arithmetic flags.
+    pub flags: Flags,
+    /// Translations of the running view.
+    pub tlb: Tlb,
+    /// Instructions that may still retire after those of the running block.
+    pub budget: u64,
+    /// Where to go on, when an operation says [`Flow::Indirect`].
+    pub rip: u64,
+    /// How many operations of the block come after the one that stopped.
+    pub left: usize,
+    /// Whether a store of the running instruction needs the block to be left.
+    pub must_leave: bool,
+    /// The direction flag.
+    pub down: bool,
+    /// Why an operation stopped.
+    pub trap: Option<Trap>,
+    /// The value that the running instruction reads from outside RAM.
+    pub answer: Option<u64>,
+    /// Virtual time at entry, and the budget of the entry.
+    pub entered: (Time, u64),
+    /// What the running code sees and owns (SSE registers, address space).
+    pub context: Context,
+    /// Translations of the other view, and which view `tlb` is for.
+    other_tlb: Tlb,
+    view: View,
+    /// Added to the memory's epoch, gives the stamp (see [`State::stamp`]).
+    stamp_offset: u64,
+    last_stamp: u64,
+    memory: Memory,
+    token: u64,
+}
+
+impl State {
+    pub(super) fn new(memory: Memory, number: u64) -> State {
+        State {
+            regs: [0; REGS],
+            flags: Flags::default(),
+            tlb: Tlb::new(memory.clone()),
+            budget: 0,
+            rip: 0,
+            left: 0,
+            must_leave: false,
+            down: false,
+            trap: None,
+            answer: None,
+            entered: (Time::ZERO, 0),
+            context: Context::new(memory.clone()),
+            other_tlb: Tlb::new(memory.clone()),
+            view: View::Kernel,
+            stamp_offset: 1,
+            last_stamp: 0,
+            memory,
+            token: number << 40,
+        }
+    }
+
+    /// Says which decoded blocks need no check: those with this stamp were
+    /// checked since translations or code changed last.
+    #[inline(always)]
+    pub fn stamp(&self) -> u64 {
+        self.memory.epoch().wrapping_add(self.stamp_offset)
+    }
+
+    /// Takes registers over from the context, and forgets what may no longer be
+    /// true of its address space.
+    pub(super) fn begin(&mut self) {
+        let context = &mut self.context;
+        self.regs[..16].copy_from_slice(&context.registers.0);
+        self.regs[Reg::FsBase as usize] = context.fs_base;
+        self.regs[Reg::GsBase as usize] = context.gs_base;
+        self.flags = Flags::from_bits(context.flags);
+        self.down = context.flags & flags::DF != 0;
+        self.rip = context.rip;
+        let ran_here_last = context.space.token == self.token;
+        self.token += 1;
+        context.space.token = self.token;
+        let asked = context.space.take_flush();
+        let view = context.space.view;
+        if self.view != view {
+            self.view = view;
+            std::mem::swap(&mut self.tlb, &mut self.other_tlb);
+        }
+        match asked {
+            _ if !ran_here_last => self.forget_all(),
+            Flush::All => self.forget_all(),
+            Flush::Page(address) => self.forget_page(address),
+            Flush::Nothing => {}
+        }
+    }
+
+    /// Gives registers back to the context.
+    pub(super) fn end(&mut self) {
+        let down = if self.down { flags::DF } else { 0 };
+        let context = &mut self.context;
+        context.registers.0.copy_from_slice(&self.regs[..16]);
+        context.flags = self.flags.to_bits() | down | flags::ALWAYS;
+        context.rip = self.rip;
+    }
+
+    fn forget_all(&mut self) {
+        self.forget_stamps();
+        self.memory = self.context.space.memory.clone();
+        self.tlb.clear(&self.memory);
+        self.other_tlb.clear(&self.memory);
+        self.forget_stamps();
+    }
+
+    fn forget_page(&mut self, address: u64) {
+        self.tlb.forget(address);
+        self.other_tlb.forget(address);
+        self.forget_stamps();
+    }
+
+    /// Makes the stamp one that was never used. The epoch only grows, so no
+    /// stamp that was used so far is above the present one, whatever the memory.
+    fn forget_stamps(&mut self) {
+        self.last_stamp = self.last_stamp.max(self.stamp());
+        self.stamp_offset = (self.last_stamp + 1).wrapping_sub(self.memory.epoch());
+    }
+
+    /// Instructions that have retired since the entry, before the running one,
+    /// which must be the only one of its block that is not done.
+    pub fn retired(&self) -> u64 {
+        self.entered.1 - self.budget - 1
+    }
+
+    /// Pays for one more iteration of a repeated instruction. If not, nothing
+    /// was paid, and the instruction must say [`State::again`].
+    pub fn pay_iteration(&mut self) -> bool {
+        let may = self.budget > 0 && !self.budget.is_multiple_of(4096);
+        self.budget -= u64::from(may);
+        may
+    }
+
+    /// Lets the dispatcher look at the budget and the kick, and then runs the
+    /// operation again. Its block is charged anew.
+    pub fn again(&mut self, rest: &[Op]) -> Flow {
+        self.left = rest.len();
+        Flow::Again
+    }
+
+    /// Stops before the running operation: it has changed nothing. `rest` is
+    /// what the operation was given.
+    #[cold]
+    #[inline(never)]
+    pub fn stop(&mut self, trap: Trap, rest: &[Op]) -> Flow {
+        self.trap = Some(trap);
+        self.left = rest.len();
+        Flow::Stop
+    }
+
+    /// Leaves the block after the running operation, which has finished.
+    #[cold]
+    #[inline(never)]
+    pub fn leave(&mut self, rest: &[Op]) -> Flow {
+        self.must_leave = false;
+        self.left = rest.len();
+        Flow::Leave
+    }
+}
