@@ -1,6 +1,6 @@
 //! The state in which a guest finds its CPU.
 
-use common::{Boot, Context, Gpr, Registers, Space, View, flags};
+use common::{Boot, Context, Gpr};
 
 /// Puts a raw CPU's context into the state in which a guest kernel expects its
 /// boot CPU: 64-bit mode, page tables and stack ready, nothing else defined.
@@ -24,22 +24,12 @@ use common::{Boot, Context, Gpr, Registers, Space, View, flags};
 /// stops where the next exercise begins.
 pub fn prepare(boot: &Boot, context: &mut Context) {
     // BEGIN SOLUTION
-    let mut registers = Registers::default();
-    registers[Gpr::Rsp] = boot.stack;
-    registers[Gpr::Rdi] = boot.vcpu;
-    let mut space = Space::new(context.space.memory.clone());
-    space.view = View::Kernel;
-    space.set_root(boot.root);
-    *context = Context {
-        registers,
-        rip: boot.entry,
-        flags: flags::ALWAYS,
-        fs_base: 0,
-        gs_base: 0,
-        xmm: [0; 16],
-        mxcsr: 0x1f80,
-        space,
-    };
+    let mut fresh = Context::new(context.space.memory.clone());
+    fresh.rip = boot.entry;
+    fresh.registers[Gpr::Rsp] = boot.stack;
+    fresh.registers[Gpr::Rdi] = boot.vcpu;
+    fresh.space.set_root(boot.root);
+    *context = fresh;
     // END SOLUTION
     // STUB: todo!("v1-E1: prepare the context")
 }
@@ -48,7 +38,7 @@ pub fn prepare(boot: &Boot, context: &mut Context) {
 mod tests {
     use super::*;
     use crate::testing::scripted;
-    use common::Memory;
+    use common::{Memory, flags};
 
     #[test]
     fn nothing_of_the_last_guest_is_left_in_the_registers() {
