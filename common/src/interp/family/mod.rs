@@ -1,10 +1,14 @@
 //! The instruction families, one file each.
 
 mod arithmetic;
+mod bits;
 mod branches;
+mod convert;
 mod fused;
 mod misc;
 mod moves;
+mod multiply;
+mod shifts;
 mod stack;
 mod unary;
 
@@ -24,6 +28,10 @@ const FAMILIES: &[Lower] = &[
     branches::lower,
     unary::lower,
     stack::lower,
+    shifts::lower,
+    multiply::lower,
+    bits::lower,
+    convert::lower,
     misc::lower,
 ];
 
