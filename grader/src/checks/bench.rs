@@ -23,6 +23,10 @@ pub struct Bench<'a> {
     patience: Cell<u64>,
 }
 
+/// The end of time for guests that end by themselves: they need a quarter of it
+/// at most.
+const LIMIT: u64 = 8_000_000;
+
 /// Seconds for a version that has already been seen to hang: still several
 /// times what a run takes.
 const LITTLE_PATIENCE: u64 = 2;
@@ -55,7 +59,7 @@ impl<'a> Bench<'a> {
         seed: u64,
         arrange: impl FnOnce(Order) -> Order,
     ) -> Result<Run, LabError> {
-        let mut order = arrange(Order::new(guest.build(seed).elf()));
+        let mut order = arrange(Order::new(guest.build(seed).elf()).limit(LIMIT));
         order.scenario.patience = self.patience.get();
         let observation = observe(self.runner, &order, |_| {})?;
         let run = Run::new(self.stage, guest, seed, observation);
