@@ -1,0 +1,22 @@
+//! What a runner reports, and how.
+//!
+//! A *runner* is a small program that stands outside the stage crates: it joins
+//! the machine, a guest image and one version of the hypervisor, and runs them
+//! once, in a process of its own. It reports to a file of [`Frame`]s what the
+//! machine saw. The grader reads the file as [`Evidence`] when the process is
+//! gone.
+//!
+//! This crate must never judge, and must never know what a guest should do:
+//! both belong to the grader's own process.
+
+mod frame;
+mod limits;
+mod reader;
+mod scenario;
+pub mod stand;
+mod writer;
+
+pub use frame::{Bytes, End, Frame, GivenUp, Panic, Prepared, RegisterFile, SCHEMA};
+pub use reader::{Evidence, Reader};
+pub use scenario::Scenario;
+pub use writer::{CONSOLE_BOUND, Writer};

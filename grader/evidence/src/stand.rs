@@ -1,0 +1,217 @@
+//! The stand that a version is run on: a machine, and a look at what it does.
+//!
+//! The stand joins the machine with a guest image, fills the registers with
+//! garbage, lets the version prepare and run, and reports. It trusts the
+//! version with nothing but its own two jobs: what is reported was seen by the
+//! machine, and how it ended is reported as a claim.
+
+use crate::frame::{End, GivenUp, Panic, Prepared, RegisterFile};
+use crate::{Scenario, Writer, limits};
+use common::trace::{Event, Record};
+use common::{Boot, Bus, Cpu, Ending, HostTimer, Image, Interp, Kick, Memory, Pcpu, Time, explain};
+use std::any::Any;
+use std::error::Error;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// The machine that a version is handed.
+pub struct Machine {
+    /// What the vCPU starts with.
+    pub boot: Boot,
+    /// The physical CPU, its registers full of garbage.
+    pub pcpu: Pcpu<Box<dyn Cpu>>,
+    /// The devices.
+    pub bus: Bus,
+    /// The host's timer.
+    pub host: HostTimer,
+}
+
+/// A version, as the stand sees it.
+pub trait Version {
+    /// Prepares the context of the machine's CPU.
+    fn prepare(&mut self, machine: &mut Machine);
+
+    /// Runs the guest until it ends, or until somebody kicks it; then this may
+    /// be called again.
+    fn run(&mut self, machine: &mut Machine) -> Ending;
+}
+
+/// Runs `version` in the scenario that the command line names, and reports to
+/// the file that it names second: `run-v1 SCENARIO EVIDENCE`.
+pub fn main(version: impl Version) -> ExitCode {
+    let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    let done = match &arguments[..] {
+        [scenario, evidence] => report(version, scenario, evidence),
+        _ => Err("usage: SCENARIO EVIDENCE (`cargo lab run` calls this for you)".into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn report(version: impl Version, scenario: &Path, evidence: &Path) -> Result<(), Box<dyn Error>> {
+    let scenario: Scenario = serde_json::from_slice(&std::fs::read(scenario)?)?;
+    let writer = Writer::create(evidence, scenario.records)?;
+    let (mut machine, image) = machine(&scenario, &writer)?;
+    limits::set(&scenario)?;
+    report_panics(&writer);
+    let claim = run(version, &mut machine, &writer, scenario.kick_at.is_some());
+    writer.end(end(&mut machine, &image, claim, writer.seen()));
+    Ok(())
+}
+
+fn machine(scenario: &Scenario, writer: &Writer) -> Result<(Machine, Image), Box<dyn Error>> {
+    let memory = Memory::new(scenario.memory)?;
+    let image = Image::parse(&std::fs::read(&scenario.image)?)?;
+    image.load(&memory)?;
+    let boot = Boot::prepare(&memory, image.entry)?.for_vcpu(scenario.vcpu)?;
+    let cpu: Box<dyn Cpu> = Box::new(Interp::new(memory));
+    let mut pcpu = Pcpu::new(0, cpu);
+    pcpu.scramble(scenario.garbage);
+    watch(&mut pcpu, scenario, writer);
+    let machine = Machine {
+        boot,
+        pcpu,
+        bus: Bus::new(Box::new(writer.clone())),
+        host: HostTimer::new(scenario.tick, scenario.limit),
+    };
+    Ok((machine, image))
+}
+
+/// Reports every record, kicks the CPU at the entry that the scenario names,
+/// and stops a version that gets nowhere.
+fn watch(pcpu: &mut Pcpu<Box<dyn Cpu>>, scenario: &Scenario, writer: &Writer) {
+    let writer = writer.clone();
+    let mut kick = KickAt {
+        entry: scenario.kick_at,
+        kick: pcpu.kick.clone(),
+    };
+    let mut clock = Clock::new(scenario.limit);
+    pcpu.recorder.record_all(Box::new(move |record| {
+        writer.record(record);
+        kick.look(record);
+        if let Some(why) = clock.look(record.time) {
+            writer.given_up(why);
+            resume_unwind(Box::new("given up")); // to `run`, below
+        }
+    }));
+}
+
+/// Looks whether virtual time passes, and whether it passes too far: code that
+/// gets nowhere is found here, and in every run at the same event.
+struct Clock {
+    now: Time,
+    /// How many events there were at this time.
+    events: u64,
+    /// Long after the limit: not even an entry too many comes here.
+    end: Time,
+}
+
+impl Clock {
+    fn new(limit: Time) -> Clock {
+        Clock {
+            now: Time::ZERO,
+            events: 0,
+            end: limit + limit.0 + 1_000_000,
+        }
+    }
+
+    fn look(&mut self, now: Time) -> Option<GivenUp> {
+        const TOO_MANY: u64 = 1_000;
+        if now != self.now {
+            (self.now, self.events) = (now, 0);
+        }
+        self.events += 1;
+        if self.events == TOO_MANY {
+            Some(GivenUp::StandsStill)
+        } else if now > self.end {
+            Some(GivenUp::RunsOn)
+        } else {
+            None
+        }
+    }
+}
+
+/// Counts entries, and kicks at one of them.
+struct KickAt {
+    entry: Option<u64>,
+    kick: Kick,
+}
+
+impl KickAt {
+    fn look(&mut self, record: &Record) {
+        match (record.event, &mut self.entry) {
+            (Event::Enter { .. }, Some(0)) => {
+                self.kick.kick();
+                self.entry = None;
+            }
+            (Event::Enter { .. }, Some(left)) => *left -= 1,
+            _ => {}
+        }
+    }
+}
+
+/// Lets the version do its jobs; `None` if it panicked or got stuck. A guest that was
+/// stopped by the scenario's kick is run on.
+fn run(
+    mut version: impl Version,
+    machine: &mut Machine,
+    writer: &Writer,
+    kicked: bool,
+) -> Option<Ending> {
+    catch_unwind(AssertUnwindSafe(|| {
+        version.prepare(machine);
+        writer.prepared(Prepared::of(machine.pcpu.context()));
+        match version.run(machine) {
+            Ending::Stopped if kicked => {
+                writer.stopped();
+                version.run(machine)
+            }
+            ending => ending,
+        }
+    }))
+    .ok()
+}
+
+fn end(machine: &mut Machine, image: &Image, claim: Option<Ending>, records: u64) -> End {
+    let now = machine.pcpu.now;
+    let context = machine.pcpu.context().clone();
+    let recorder = &machine.pcpu.recorder;
+    let exits = recorder.histogram().iter();
+    let how = claim.unwrap_or(Ending::Stopped);
+    End {
+        now,
+        registers: RegisterFile::of(&context),
+        explanation: explain(how, now, &context, &image.symbols, recorder.last()),
+        exits: exits
+            .map(|(kind, count)| (kind.to_string(), count))
+            .collect(),
+        records,
+        last: recorder.last().copied().collect(),
+        claim,
+    }
+}
+
+/// From now on a panic is reported to the evidence, and not to the terminal.
+fn report_panics(writer: &Writer) {
+    let writer = writer.clone();
+    std::panic::set_hook(Box::new(move |panic| {
+        writer.panic(Panic {
+            message: message(panic.payload()),
+            place: panic
+                .location()
+                .map(|place| format!("{}:{}", place.file(), place.line())),
+        });
+    }));
+}
+
+fn message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| text.to_string());
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| String::from("a panic without text"))
+}

@@ -1,0 +1,110 @@
+//! The checks: what is asked of each version, and what is said when it is not
+//! met.
+//!
+//! A check runs guests and holds what the machine saw against what must be so.
+//! It asks for invariants, not for one solution's way of doing it, and it never
+//! looks at the student's code.
+
+mod bench;
+mod failure;
+mod run;
+mod v1;
+
+pub use bench::Bench;
+pub use failure::{Failure, Problem};
+pub use run::Run;
+
+use crate::error::LabError;
+use crate::exercises::Exercise;
+use crate::stages::Stage;
+use crate::suggest;
+
+/// One check.
+#[derive(Clone, Copy)]
+pub struct Check {
+    /// Lower case with hyphens.
+    pub name: &'static str,
+    /// What it is worth; all of a version's checks together give 100.
+    pub points: u32,
+    /// What it tests, in one sentence without its full stop.
+    pub tests: &'static str,
+    /// The exercises that decide it.
+    pub exercises: &'static [&'static str],
+    /// Does it.
+    pub run: fn(&Bench<'_>) -> Result<(), Problem>,
+}
+
+/// What is asked of one version.
+#[derive(Clone, Copy)]
+pub struct Course {
+    /// What the student builds.
+    pub exercises: &'static [Exercise],
+    /// How it is checked, in the order in which a student gets there.
+    pub checks: &'static [Check],
+}
+
+impl Course {
+    /// What is asked of `stage`; `None` if that is still to come.
+    pub fn of(stage: &Stage) -> Option<Course> {
+        match stage.name {
+            "v1" => Some(v1::COURSE),
+            _ => None,
+        }
+    }
+
+    /// The check of this name.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn check(&self, name: &str) -> Result<&'static Check, LabError> {
+        let found = self.checks.iter().find(|check| check.name == name);
+        found.ok_or_else(|| {
+            let known: Vec<_> = self.checks.iter().map(|check| check.name).collect();
+            suggest::unknown("check", name, &known, "See `cargo lab list`.")
+        })
+    }
+
+    /// The points of all checks.
+    pub fn points(&self) -> u32 {
+        self.checks.iter().map(|check| check.points).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stages::STAGES;
+
+    fn courses() -> impl Iterator<Item = Course> {
+        STAGES.iter().filter_map(Course::of)
+    }
+
+    #[test]
+    fn the_points_of_each_version_make_a_hundred() {
+        assert!(courses().all(|course| course.points() == 100));
+    }
+
+    #[test]
+    fn checks_name_exercises_that_exist_and_every_exercise_is_checked() {
+        for course in courses() {
+            let exists = |name: &str| course.exercises.iter().any(|one| one.name == name);
+            let decides = |check: &Check, name| check.exercises.contains(&name);
+            for check in course.checks {
+                assert!(
+                    check.exercises.iter().all(|name| exists(name)),
+                    "{}",
+                    check.name
+                );
+                assert!(!check.tests.ends_with('.'), "{}", check.name);
+            }
+            for exercise in course.exercises {
+                assert!(
+                    course
+                        .checks
+                        .iter()
+                        .any(|check| decides(check, exercise.name))
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! One run, with what its guest should have done.
+
+use super::{Failure, Problem};
+use crate::fate::Fate;
+use crate::observation::Observation;
+use crate::text;
+use common::trace::{Device, Event, Record};
+use common::{Ending, Exit, Trap, bus};
+use evidence::Scenario;
+use guests::catalogue::{self, Expected, Guest};
+
+/// How many records before a difference are shown.
+const BEFORE: usize = 7;
+
+/// A run of a guest from the catalogue.
+pub struct Run {
+    /// What is known of it.
+    pub observation: Observation,
+    /// What became of it.
+    pub fate: Fate,
+    /// What the guest's model says.
+    pub expected: Expected,
+    stage: &'static str,
+    guest: &'static Guest,
+    seed: u64,
+}
+
+impl Run {
+    /// The run of `guest`, made from `seed`, that was observed.
+    pub fn new(
+        stage: &'static str,
+        guest: &'static Guest,
+        seed: u64,
+        observation: Observation,
+    ) -> Run {
+        let fate = Fate::of(&observation);
+        let expected = guest.expected(seed);
+        Run {
+            observation,
+            fate,
+            expected,
+            stage,
+            guest,
+            seed,
+        }
+    }
+
+    /// What the machine saw.
+    pub fn records(&self) -> &[Record] {
+        &self.observation.evidence.records
+    }
+
+    /// The exits, each with its place among the records.
+    pub fn exits(&self) -> impl DoubleEndedIterator<Item = (usize, &Record, Exit)> {
+        let records = self.records().iter().enumerate();
+        records.filter_map(|(index, record)| match record.event {
+            Event::Exit(exit) => Some((index, record, exit)),
+            _ => None,
+        })
+    }
+
+    /// The traps, each with its place among the records.
+    pub fn traps(&self) -> impl DoubleEndedIterator<Item = (usize, &Record, Trap)> {
+        let records = self.records().iter().enumerate();
+        records.filter_map(|(index, record)| match record.event {
+            Event::Trap { trap, .. } => Some((index, record, trap)),
+            _ => None,
+        })
+    }
+
+    /// Passes if the guest printed what its model prints and ended as its model
+    /// ends; reports whichever went wrong first.
+    ///
+    /// # Errors
+    /// The difference.
+    pub fn expect_model(&self) -> Result<(), Problem> {
+        let wanted = match self.expected.ending {
+            catalogue::Ending::Exit(code) => Ending::Exited(code),
+            catalogue::Ending::Halt => Ending::Halted,
+            catalogue::Ending::Never { .. } => Ending::OutOfTime,
+            catalogue::Ending::Death(_) => return self.expect_console(&self.expected.console),
+        };
+        self.expect_end(&self.expected.console, wanted)
+    }
+
+    /// Passes if the console is `console` and the guest ended as `wanted`.
+    ///
+    /// # Errors
+    /// The difference that came first.
+    pub fn expect_end(&self, console: &[u8], wanted: Ending) -> Result<(), Problem> {
+        let seen = &self.observation.evidence.console;
+        if self.fate.ending().is_none() && console.starts_with(seen) {
+            return Err(self.failed(text::ending(wanted)).into());
+        }
+        if self.fate == Fate::Ended(wanted) || !console.starts_with(seen) {
+            self.expect_console(console)?;
+        }
+        self.expect_ending(wanted)
+    }
+
+    /// Passes if the guest ended as `wanted`.
+    ///
+    /// # Errors
+    /// What became of it instead.
+    pub fn expect_ending(&self, wanted: Ending) -> Result<(), Problem> {
+        match self.fate == Fate::Ended(wanted) {
+            true => Ok(()),
+            false => Err(self.failed(text::ending(wanted)).into()),
+        }
+    }
+
+    /// Passes if the guest printed exactly `wanted`.
+    ///
+    /// # Errors
+    /// The first byte that differs.
+    pub fn expect_console(&self, wanted: &[u8]) -> Result<(), Problem> {
+        let seen = &self.observation.evidence.console;
+        let Some(at) = text::first_difference(wanted, seen) else {
+            return Ok(());
+        };
+        let (line, expected, got) = text::differing_lines(wanted, seen, at);
+        let mut failure = self.failure(
+            format!("console line {line}: {expected}"),
+            format!("console line {line}: {got}"),
+            self.console_record(at),
+        );
+        if let Some(not_yet) = self.fate.not_yet() {
+            failure.not_yet = Some(not_yet.to_string());
+        }
+        Err(failure
+            .thought(
+                "the line above is what the guest computed from its registers, its memory and the \
+             answers of its devices. Which of them did it not get back as it left them?",
+            )
+            .into())
+    }
+
+    /// A failure because of what became of the run: not what was `expected`.
+    pub fn failed(&self, expected: impl Into<String>) -> Failure {
+        let mut failure = self.failure(expected, self.fate.to_string(), None);
+        if let Some(exercise) = self.fate.not_yet() {
+            failure.not_yet = Some(exercise.to_string());
+            failure = failure.by(exercise);
+        }
+        failure.thought(text::thought(&self.fate))
+    }
+
+    /// A failure that begins at record number `at`, or else at the end.
+    pub fn failure(
+        &self,
+        expected: impl Into<String>,
+        seen: impl Into<String>,
+        at: Option<usize>,
+    ) -> Failure {
+        let end = self.observation.evidence.end.as_ref();
+        let records = match end {
+            Some(end) if at.is_none() => &end.last,
+            _ => &self.observation.evidence.records,
+        };
+        let last = at.map_or(records.len(), |index| index + 1);
+        let shown = &records[last.saturating_sub(BEFORE)..last];
+        let symbols = &self.observation.image.symbols;
+        Failure {
+            expected: expected.into(),
+            seen: seen.into(),
+            moments: shown
+                .iter()
+                .map(|record| text::moment(record, symbols))
+                .collect(),
+            registers: end
+                .filter(|_| at.is_none())
+                .map(|end| text::guest(&end.explanation))
+                .unwrap_or_default(),
+            look: self.command(),
+            ..Failure::default()
+        }
+    }
+
+    /// The record of the write to the console that byte number `at` came with.
+    fn console_record(&self, at: usize) -> Option<usize> {
+        let records = self.records().iter().enumerate();
+        let mut writes = records.filter(|(_, record)| match record.event {
+            Event::Device(access) => {
+                access.device == Device::Serial
+                    && access.write
+                    && access.address == u64::from(bus::COM1)
+            }
+            _ => false,
+        });
+        writes.nth(at).map(|(index, _)| index)
+    }
+
+    /// The command that makes the same run.
+    pub fn command(&self) -> String {
+        let scenario = &self.observation.scenario;
+        let mut command = format!(
+            "cargo lab run {} --guest {} --seed {}",
+            self.stage, self.guest.name, self.seed
+        );
+        let usual = Scenario::new(scenario.image.clone());
+        let mut add = |option: &str, value: u64, usual: u64| {
+            if value != usual {
+                command.push_str(&format!(" --{option} {value}"));
+            }
+        };
+        add("tick", scenario.tick, usual.tick);
+        add("limit", scenario.limit.0, usual.limit.0);
+        add("vcpu", scenario.vcpu, usual.vcpu);
+        if let Some(entry) = scenario.kick_at {
+            add("kick-at", entry, u64::MAX);
+        }
+        command + " --trace"
+    }
+}

@@ -1,0 +1,214 @@
+//! `cargo lab grade`: what is right, what is not, where and why.
+
+use super::paint::Paint;
+use super::say::{self, say};
+use crate::cli::GradeArguments;
+use crate::error::LabError;
+use crate::grade::{Grading, Progress};
+use crate::stages::Stage;
+use crate::verdict::{CheckVerdict, FailureReport, Outcome, StageVerdict};
+use crate::workspace::Workspace;
+
+/// Grades, and shows the verdict.
+pub(super) fn grade(workspace: &Workspace, arguments: &GradeArguments) -> Result<u8, LabError> {
+    let named: Result<Vec<_>, _> = arguments
+        .stages
+        .iter()
+        .map(|name| Stage::find(name, workspace))
+        .collect();
+    let mut stages = named?;
+    if stages.is_empty() {
+        stages = Stage::all_in(workspace);
+    }
+    let grading = Grading {
+        stages,
+        check: arguments.check.clone(),
+        seed: arguments.seed,
+    };
+    if arguments.json {
+        let verdict = grading.run(workspace, |_| {})?;
+        say::piece(&verdict.json());
+        return Ok(verdict.exit_code());
+    }
+    let paint = Paint::stdout();
+    let verdict = grading.run(workspace, |progress| follow(paint, progress))?;
+    for stage in &verdict.stages {
+        details(paint, stage);
+    }
+    Ok(verdict.exit_code())
+}
+
+/// One line for each check, as soon as it has been made.
+fn follow(paint: Paint, progress: Progress<'_>) {
+    match progress {
+        Progress::Compiling(stage) if paint.is_on() => {
+            say::piece(&paint.faint(&format!("building {} …", stage.name)));
+        }
+        Progress::Compiled if paint.is_on() => say::piece("\r\x1b[K"),
+        Progress::Made(check) => say!("{}", line(paint, check)),
+        _ => {}
+    }
+}
+
+fn line(paint: Paint, check: &CheckVerdict) -> String {
+    format!(
+        "{}  {:>3}/{:<3} {}",
+        word(paint, check),
+        check.points,
+        check.of,
+        check.name
+    )
+}
+
+fn word(paint: Paint, check: &CheckVerdict) -> String {
+    match check.outcome {
+        Outcome::Pass => paint.good("pass   "),
+        Outcome::Fail if check.is_not_yet() => paint.open("not yet"),
+        Outcome::Fail => paint.bad("FAIL   "),
+        Outcome::Skipped => paint.open("skipped"),
+        Outcome::Error => paint.bad("ERROR  "),
+    }
+}
+
+/// What there is to say about a version after its checks.
+fn details(paint: Paint, stage: &StageVerdict) {
+    if let Some(diagnostics) = &stage.diagnostics {
+        say!("{}", diagnostics.trim_end());
+    }
+    for check in &stage.checks {
+        if let (Outcome::Error, Some(reason)) = (check.outcome, &check.reason) {
+            say!("\n{} could not be made: {reason}", check.name);
+        }
+    }
+    let failed = stage.checks.iter().filter(|check| !check.is_not_yet());
+    let failed = failed.filter_map(|check| Some((check, check.failure.as_ref()?)));
+    for (turn, (check, failure)) in failed.enumerate() {
+        say!("");
+        match turn < IN_FULL {
+            true => explain(paint, stage, check, failure),
+            false => mention(paint, stage, check, failure),
+        }
+    }
+    say!(
+        "\n{} {}: {} of {} points",
+        stage.stage,
+        stage.title,
+        stage.points,
+        stage.of
+    );
+    next(paint, stage);
+}
+
+/// How many failures are told in full. One mistake often fails many checks, and
+/// the first ones are nearest to it.
+const IN_FULL: usize = 2;
+
+fn title(paint: Paint, stage: &StageVerdict, check: &CheckVerdict) {
+    let title = format!("{} · {}", stage.stage, check.name);
+    say!(
+        "{title:66} {}  {}/{}",
+        paint.bad("FAIL"),
+        check.points,
+        check.of
+    );
+}
+
+fn mention(paint: Paint, stage: &StageVerdict, check: &CheckVerdict, failure: &FailureReport) {
+    title(paint, stage, check);
+    row("expected", &failure.expected);
+    row("seen", &failure.seen);
+    row("more", &failure.again);
+}
+
+fn explain(paint: Paint, stage: &StageVerdict, check: &CheckVerdict, failure: &FailureReport) {
+    title(paint, stage, check);
+    row("tests", check.tests);
+    row("expected", &failure.expected);
+    row("seen", &failure.seen);
+    block(&[&failure.moments, &failure.registers]);
+    for decides in &failure.places {
+        row(
+            "where",
+            &format!(
+                "{} decides this: {}",
+                decides.exercise,
+                places(&decides.places)
+            ),
+        );
+    }
+    row("thought", &failure.thought);
+    row("again", &failure.again);
+    row("look", &failure.look);
+}
+
+/// Places as `folder/a.rs:3, :9, b.rs:7`: what was said is not said again.
+fn places(all: &[String]) -> String {
+    let mut text = String::new();
+    let (mut folder, mut file) = ("", "");
+    for place in all {
+        let (path, line) = place.rsplit_once(':').unwrap_or((place, ""));
+        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let shown = match (parent == folder, name == file) {
+            (true, true) => format!(":{line}"),
+            (true, false) => format!("{name}:{line}"),
+            (false, _) => format!("{parent}/{name}:{line}"),
+        };
+        text += if text.is_empty() { "" } else { ", " };
+        text += &shown;
+        (folder, file) = (parent, name);
+    }
+    text
+}
+
+fn row(name: &str, text: &str) {
+    say!("  {name:9} {text}");
+}
+
+/// Blocks of lines with an empty line around each.
+fn block(blocks: &[&[String]]) {
+    let told: Vec<_> = blocks.iter().filter(|lines| !lines.is_empty()).collect();
+    for lines in &told {
+        say!("");
+        lines.iter().for_each(|line| say!("    {line}"));
+    }
+    if !told.is_empty() {
+        say!("");
+    }
+}
+
+/// The next hole, once for all the checks that wait for it.
+fn next(paint: Paint, stage: &StageVerdict) {
+    let waiting: Vec<_> = stage
+        .checks
+        .iter()
+        .filter(|check| check.is_not_yet())
+        .collect();
+    let failures = waiting.iter().filter_map(|check| check.failure.as_ref());
+    let Some(exercise) = failures
+        .filter_map(|failure| failure.not_yet.as_ref())
+        .min()
+    else {
+        return;
+    };
+    let decides = waiting
+        .iter()
+        .filter_map(|check| check.failure.as_ref())
+        .flat_map(|failure| &failure.places)
+        .find(|decides| decides.exercise == *exercise);
+    let place = decides
+        .map(|decides| places(&decides.places))
+        .unwrap_or_default();
+    say!("next: {} {place}", paint.open(exercise));
+    say!("      cargo lab hint {exercise}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_say_nothing_twice() {
+        let all = ["s/v1/a.rs:3", "s/v1/a.rs:9", "s/v1/b.rs:7"].map(String::from);
+        assert_eq!(places(&all), "s/v1/a.rs:3, :9, b.rs:7");
+    }
+}

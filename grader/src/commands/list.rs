@@ -1,0 +1,52 @@
+//! `cargo lab list`: everything that has a name.
+
+use super::say::say;
+use crate::checks::Course;
+use crate::error::LabError;
+use crate::stages::{STAGES, Stage};
+use crate::workspace::Workspace;
+use guests::catalogue::Guest;
+
+/// The guests that a version is made for.
+pub(super) fn guests_of(stage: &Stage) -> Vec<&'static Guest> {
+    match stage.name {
+        "v1" => guests::v1::guests().collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Shows the versions with their guests, exercises and checks.
+pub(super) fn show(workspace: &Workspace) -> Result<u8, LabError> {
+    let here = Stage::all_in(workspace);
+    for stage in &here {
+        say!("{}  {}", stage.name, stage.title);
+        say!("\n  guests");
+        for guest in guests_of(stage) {
+            say!("    {:26} {}", guest.name, guest.about);
+        }
+        let Some(course) = Course::of(stage) else {
+            continue;
+        };
+        say!("\n  exercises");
+        for exercise in course.exercises {
+            say!("    {:26} {}", exercise.name, exercise.title);
+        }
+        say!("\n  checks");
+        for check in course.checks {
+            say!("    {:26} {:>3}  {}", check.name, check.points, check.tests);
+        }
+        say!("");
+    }
+    let later: Vec<_> = STAGES
+        .iter()
+        .filter(|stage| !here.contains(stage))
+        .collect();
+    if !later.is_empty() {
+        let names: Vec<_> = later
+            .iter()
+            .map(|one| format!("{} {}", one.name, one.title))
+            .collect();
+        say!("still to come: {}", names.join(", "));
+    }
+    Ok(0)
+}

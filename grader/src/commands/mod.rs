@@ -1,0 +1,37 @@
+//! What each command does.
+
+mod grade;
+mod hint;
+mod list;
+mod overview;
+mod paint;
+mod run;
+mod say;
+
+use self::say::say;
+use crate::cli::{Cli, Command};
+use crate::error::LabError;
+use crate::handout;
+use crate::workspace::Workspace;
+
+/// Carries out a command line, and gives the exit code.
+///
+/// # Errors
+/// If the command could not do its work; [`LabError::exit_code`] says the code.
+pub fn carry_out(cli: Cli) -> Result<u8, LabError> {
+    let workspace = Workspace::find()?;
+    match cli.command {
+        None => overview::show(&workspace),
+        Some(Command::List) => list::show(&workspace),
+        Some(Command::Run(arguments)) => run::run(&workspace, &arguments),
+        Some(Command::Grade(arguments)) => grade::grade(&workspace, &arguments),
+        Some(Command::Hint(arguments)) => hint::show(&workspace, &arguments),
+        Some(Command::Handout(arguments)) => {
+            let files = handout::make(&workspace, &arguments.out)?;
+            let out = arguments.out.display();
+            say!("{out}: {files} files, solutions out, stubs in");
+            say!("try it: cd {out} && cargo lab");
+            Ok(0)
+        }
+    }
+}

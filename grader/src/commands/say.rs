@@ -1,0 +1,28 @@
+//! Prints for people.
+//!
+//! Unlike `println!` it does not panic when nobody reads any more, as with
+//! `cargo lab list | head -1`: what is not wanted is not printed.
+
+use std::fmt::Arguments;
+use std::io::Write;
+
+/// Prints a line, or as much of it as somebody reads.
+pub(super) fn line(text: Arguments<'_>) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Prints a piece of a line at once, or as much of it as somebody reads.
+pub(super) fn piece(text: &str) {
+    let mut stdout = std::io::stdout();
+    let _ = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+}
+
+/// A line for people on standard output.
+macro_rules! say {
+    ($($text:tt)*) => {
+        $crate::commands::say::line(format_args!($($text)*))
+    };
+}
+pub(super) use say;

@@ -1,0 +1,140 @@
+//! What the student fills in, and where in the sources it stands.
+//!
+//! An exercise is found by its number: the documentation of the function to
+//! fill in has the heading `# Exercise v1-E3: title`, and a hole that is still
+//! open says `todo!("v1-E3: …")`.
+
+use crate::markers;
+use crate::stages::Stage;
+use crate::workspace::{Workspace, files_below};
+use std::io;
+
+/// One thing to build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exercise {
+    /// Such as `v1-E3`.
+    pub name: &'static str,
+    /// What to build, in a few words.
+    pub title: &'static str,
+    /// A question; where to look; nearly the answer.
+    pub hints: [&'static str; 3],
+}
+
+/// A place in the student's sources.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The file, relative to the workspace.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// A stage's sources as they are now.
+#[derive(Clone, Debug, Default)]
+pub struct Sources(Vec<(String, String)>);
+
+impl Sources {
+    /// Reads the sources of a stage.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub fn read(stage: &Stage, workspace: &Workspace) -> io::Result<Sources> {
+        let files = files_below(&stage.sources(workspace))?;
+        let rust = files
+            .iter()
+            .filter(|path| path.extension().is_some_and(|end| end == "rs"));
+        rust.map(|path| {
+            let text = String::from_utf8_lossy(&std::fs::read(path)?).into_owned();
+            Ok((workspace.relative(path), text))
+        })
+        .collect::<io::Result<_>>()
+        .map(Sources)
+    }
+
+    /// Where `exercise` is to be done: its open holes if there are any, else
+    /// the functions whose documentation names it.
+    pub fn places(&self, exercise: &str) -> Vec<Place> {
+        let open = self.holes(exercise);
+        if !open.is_empty() {
+            return open;
+        }
+        let heading = format!("# Exercise {exercise}:");
+        self.lines(|line| line.trim_start().starts_with("///") && line.contains(&heading))
+            .into_iter()
+            .map(|place| self.documented(place))
+            .collect()
+    }
+
+    /// The holes of `exercise` that are still open.
+    pub fn holes(&self, exercise: &str) -> Vec<Place> {
+        let stub = format!("todo!(\"{exercise}:");
+        self.lines(|line| !line.trim_start().starts_with("//") && line.contains(&stub))
+    }
+
+    /// Whether these are the marked sources, of which handouts are made.
+    pub fn are_marked(&self) -> bool {
+        self.0
+            .iter()
+            .any(|(_, text)| markers::first_marker(text).is_some())
+    }
+
+    fn lines(&self, wanted: impl Fn(&str) -> bool) -> Vec<Place> {
+        let mut places = Vec::new();
+        for (file, text) in &self.0 {
+            let found = text.lines().enumerate().filter(|(_, line)| wanted(line));
+            places.extend(found.map(|(index, _)| Place {
+                file: file.clone(),
+                line: index + 1,
+            }));
+        }
+        places
+    }
+
+    /// From a line of documentation to the line that it documents.
+    fn documented(&self, place: Place) -> Place {
+        let text = self.0.iter().find(|(file, _)| *file == place.file);
+        let behind = text
+            .iter()
+            .flat_map(|(_, text)| text.lines())
+            .skip(place.line);
+        let comments = behind.take_while(|line| {
+            let line = line.trim_start();
+            line.starts_with("///") || line.starts_with("#[")
+        });
+        Place {
+            line: place.line + comments.count() + 1,
+            ..place
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sources() -> Sources {
+        let text = "/// Does it.\n///\n/// # Exercise v1-E3: time\n///\n/// More.\n#[inline]\nfn f() {\n    todo!(\"v1-E4: x\")\n}\n// STUB: todo!(\"v1-E3: y\")\n";
+        Sources(vec![(String::from("a.rs"), text.to_string())])
+    }
+
+    fn lines(places: Vec<Place>) -> Vec<usize> {
+        places.iter().map(|place| place.line).collect()
+    }
+
+    #[test]
+    fn an_exercise_is_where_its_documentation_ends() {
+        assert_eq!(lines(sources().places("v1-E3")), [7]);
+    }
+
+    #[test]
+    fn an_open_hole_goes_before_documentation_and_a_comment_is_no_hole() {
+        assert_eq!(lines(sources().places("v1-E4")), [8]);
+        assert!(sources().holes("v1-E3").is_empty());
+    }
+}

@@ -1,0 +1,196 @@
+//! Grades a version: builds it, makes its checks, and says the verdict.
+
+use crate::checks::{Bench, Check, Course, Failure, Problem};
+use crate::compile::{Compiled, compile};
+use crate::error::LabError;
+use crate::exercises::Sources;
+use crate::stages::Stage;
+use crate::verdict::{
+    CheckVerdict, Decides, FailureReport, Outcome, SCHEMA, StageVerdict, Verdict,
+};
+use crate::workspace::Workspace;
+
+/// What to grade.
+#[derive(Clone, Debug)]
+pub struct Grading {
+    /// The versions.
+    pub stages: Vec<&'static Stage>,
+    /// Only this check.
+    pub check: Option<String>,
+    /// What the guests are made from.
+    pub seed: u64,
+}
+
+/// The seed of a grading that names none: with the same sources everybody gets
+/// the same verdict.
+pub const SEED: u64 = 1;
+
+impl Grading {
+    /// The grading of whole versions with the usual seed.
+    pub fn of(stages: Vec<&'static Stage>) -> Grading {
+        Grading {
+            stages,
+            check: None,
+            seed: SEED,
+        }
+    }
+
+    /// Grades. `watch` hears of each check when it has been made.
+    ///
+    /// # Errors
+    /// If the check does not exist, cargo fails, or on Ctrl-C.
+    pub fn run(
+        &self,
+        workspace: &Workspace,
+        mut watch: impl FnMut(Progress<'_>),
+    ) -> Result<Verdict, LabError> {
+        let mut stages = Vec::new();
+        for stage in &self.stages {
+            stages.push(self.stage(stage, workspace, &mut watch)?);
+        }
+        Ok(Verdict {
+            schema: SCHEMA,
+            engine: "interp",
+            seed: self.seed,
+            stages,
+        })
+    }
+
+    fn stage(
+        &self,
+        stage: &'static Stage,
+        workspace: &Workspace,
+        watch: &mut impl FnMut(Progress<'_>),
+    ) -> Result<StageVerdict, LabError> {
+        let checks = self.checks(stage)?;
+        let sources = Sources::read(stage, workspace).map_err(|error| {
+            LabError::infrastructure("the stage's sources cannot be read", error)
+        })?;
+        watch(Progress::Compiling(stage));
+        let compiled = compile(stage, workspace)?;
+        watch(Progress::Compiled);
+        let mut verdict = StageVerdict {
+            stage: stage.name,
+            title: stage.title,
+            compiles: true,
+            diagnostics: None,
+            points: 0,
+            of: checks.iter().map(|check| check.points).sum(),
+            checks: Vec::new(),
+        };
+        let runner = match compiled {
+            Compiled::Runner(runner) => runner,
+            Compiled::Rejected(rejection) => {
+                let reason = format!("{} does not compile", stage.name);
+                let skipped = checks.iter().map(|check| skipped(check, reason.clone()));
+                verdict.checks = skipped.collect();
+                verdict.compiles = false;
+                verdict.diagnostics =
+                    Some(format!("{}\n\n{}", rejection.lead, rejection.diagnostics));
+                return Ok(verdict);
+            }
+        };
+        let bench = Bench::new(workspace, stage.name, &runner, self.seed);
+        for check in checks {
+            let made = self.make(check, &bench, &sources)?;
+            watch(Progress::Made(&made));
+            verdict.points += made.points;
+            verdict.checks.push(made);
+        }
+        Ok(verdict)
+    }
+
+    fn checks(&self, stage: &Stage) -> Result<Vec<&'static Check>, LabError> {
+        let Some(course) = Course::of(stage) else {
+            return Err(LabError::Infrastructure(format!(
+                "{} has no checks yet",
+                stage.name
+            )));
+        };
+        match &self.check {
+            Some(name) => Ok(vec![course.check(name)?]),
+            None => Ok(course.checks.iter().collect()),
+        }
+    }
+
+    fn make(
+        &self,
+        check: &Check,
+        bench: &Bench<'_>,
+        sources: &Sources,
+    ) -> Result<CheckVerdict, LabError> {
+        let mut verdict = skipped(check, String::new());
+        verdict.reason = None;
+        match (check.run)(bench) {
+            Ok(()) => {
+                verdict.outcome = Outcome::Pass;
+                verdict.points = check.points;
+            }
+            Err(Problem::Failed(failure)) => {
+                verdict.outcome = Outcome::Fail;
+                verdict.failure = Some(self.report(check, bench, sources, *failure));
+            }
+            Err(Problem::Lab(LabError::Interrupted)) => return Err(LabError::Interrupted),
+            Err(Problem::Lab(error)) => {
+                verdict.outcome = Outcome::Error;
+                verdict.reason = Some(error.to_string());
+            }
+        }
+        Ok(verdict)
+    }
+
+    fn report(
+        &self,
+        check: &Check,
+        bench: &Bench<'_>,
+        sources: &Sources,
+        failure: Failure,
+    ) -> FailureReport {
+        let all = check.exercises.iter().map(|name| name.to_string());
+        let exercises = match failure.exercises.is_empty() {
+            true => all.collect(),
+            false => failure.exercises,
+        };
+        let places = exercises
+            .iter()
+            .map(|name| Decides::new(name, &sources.places(name)));
+        let seed = self.seed;
+        FailureReport {
+            places: places.collect(),
+            again: format!(
+                "cargo lab grade {} --check {} --seed {seed}",
+                bench.stage, check.name
+            ),
+            expected: failure.expected,
+            seen: failure.seen,
+            not_yet: failure.not_yet,
+            moments: failure.moments,
+            registers: failure.registers,
+            thought: failure.thought,
+            look: failure.look,
+        }
+    }
+}
+
+fn skipped(check: &Check, reason: String) -> CheckVerdict {
+    CheckVerdict {
+        name: check.name,
+        tests: check.tests,
+        points: 0,
+        of: check.points,
+        outcome: Outcome::Skipped,
+        reason: Some(reason),
+        failure: None,
+    }
+}
+
+/// How far a grading has come.
+#[derive(Clone, Copy, Debug)]
+pub enum Progress<'a> {
+    /// A version is being built.
+    Compiling(&'static Stage),
+    /// It has been built, or has not.
+    Compiled,
+    /// A check has been made.
+    Made(&'a CheckVerdict),
+}

@@ -1,0 +1,35 @@
+//! The grader: runs guests under a version, looks at what the machine saw, and
+//! says what is right, what is not, and where.
+//!
+//! ```text
+//!  commands      what the `cargo lab` command does
+//!    grade       builds a version, makes its checks, says the verdict
+//!      checks    what must hold of each version
+//!      compile   builds the runner               <- the student's code
+//!      observation, child, fate                  <- runs it, in its own process
+//! ```
+//!
+//! The stage crates are untrusted. Their code runs only in the runner's
+//! process, never in this one; what they say of themselves is a claim, held
+//! against what the machine recorded ([`evidence`]). Whatever they do becomes a
+//! verdict, and never this program's crash.
+
+pub mod checks;
+pub mod child;
+pub mod cli;
+pub mod commands;
+pub mod compile;
+pub mod error;
+pub mod exercises;
+pub mod fate;
+pub mod grade;
+pub mod handout;
+pub mod interrupt;
+pub mod markers;
+pub mod observation;
+pub mod snapshot;
+pub mod stages;
+mod suggest;
+pub mod text;
+pub mod verdict;
+pub mod workspace;

@@ -1,0 +1,173 @@
+//! One run of one guest in a process of its own, and what is known of it.
+
+use crate::child::{self, Finished};
+use crate::error::LabError;
+use common::{Image, Time};
+use evidence::{Evidence, Reader, Scenario};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// The host's time after which a run is given up unless an order says otherwise.
+pub const BACKSTOP: Duration = Duration::from_secs(30);
+
+/// A guest to run, and on what machine.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// The guest's ELF image.
+    pub image: Vec<u8>,
+    /// The machine; its `image` is set when the order is carried out.
+    pub scenario: Scenario,
+    /// The host's time after which the run is given up: for code that sleeps.
+    /// (Code that computes without end is given up after the scenario's
+    /// patience, which does not depend on what else the host does.)
+    pub backstop: Duration,
+}
+
+impl Order {
+    /// A run of an image on the usual machine.
+    pub fn new(image: Vec<u8>) -> Order {
+        Order {
+            image,
+            scenario: Scenario::new(PathBuf::new()),
+            backstop: BACKSTOP,
+        }
+    }
+
+    /// The same with the host's timer ringing every `ticks`.
+    pub fn tick(mut self, ticks: u64) -> Order {
+        self.scenario.tick = ticks;
+        self
+    }
+
+    /// The same with the guest's time over at `limit`.
+    pub fn limit(mut self, limit: u64) -> Order {
+        self.scenario.limit = Time(limit);
+        self
+    }
+
+    /// The same with a kick at one entry into the guest.
+    pub fn kick_at(mut self, entry: u64) -> Order {
+        self.scenario.kick_at = Some(entry);
+        self
+    }
+
+    /// The same as vCPU number `vcpu`.
+    pub fn vcpu(mut self, vcpu: u64) -> Order {
+        self.scenario.vcpu = vcpu;
+        self
+    }
+}
+
+/// What is known of a run.
+#[derive(Clone, Debug)]
+pub struct Observation {
+    /// The machine it ran on.
+    pub scenario: Scenario,
+    /// The guest, for its symbols and entry.
+    pub image: Image,
+    /// What the machine reported.
+    pub evidence: Evidence,
+    /// How the process ended.
+    pub finished: Finished,
+}
+
+/// Runs a guest under the stage that `runner` holds. `follow` gets the console
+/// as it grows.
+///
+/// # Errors
+/// If the run cannot be made at all: nothing in this is the student's doing.
+pub fn observe(
+    runner: &Path,
+    order: &Order,
+    mut follow: impl FnMut(&[u8]),
+) -> Result<Observation, LabError> {
+    let image = Image::parse(&order.image).map_err(|error| LabError::Usage(error.to_string()))?;
+    let folder = tempfile::Builder::new().prefix("heptavisor-").tempdir();
+    let folder = folder.map_err(|error| failed("a temporary folder cannot be made", error))?;
+    let mut scenario = order.scenario.clone();
+    scenario.image = folder.path().join("guest.elf");
+    let asked = folder.path().join("scenario.json");
+    let answer = folder.path().join("evidence");
+    write(&scenario.image, &order.image)?;
+    write(
+        &asked,
+        serde_json::to_string(&scenario)
+            .unwrap_or_default()
+            .as_bytes(),
+    )?;
+
+    let mut tail = Tail::new(&answer);
+    let mut command = Command::new(runner);
+    command
+        .args([&asked, &answer])
+        .current_dir(folder.path())
+        .env_clear();
+    let finished = child::run(&mut command, order.backstop, || follow(tail.more()))?;
+    tail.more();
+    let evidence = tail.reader.evidence;
+    if evidence == Evidence::default() {
+        let said = String::from_utf8_lossy(&finished.stderr);
+        return Err(failed("the runner did not begin", said.trim_end()));
+    }
+    scenario.image = PathBuf::new();
+    Ok(Observation {
+        scenario,
+        image,
+        evidence,
+        finished,
+    })
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), LabError> {
+    std::fs::write(path, bytes).map_err(|error| failed("a temporary file cannot be written", error))
+}
+
+fn failed(doing: &str, cause: impl std::fmt::Display) -> LabError {
+    LabError::infrastructure(doing, cause)
+}
+
+/// Reads a file while somebody else writes it.
+struct Tail {
+    path: PathBuf,
+    file: Option<File>,
+    reader: Reader,
+    /// How many bytes of the console have been handed out.
+    shown: usize,
+}
+
+impl Tail {
+    fn new(path: &Path) -> Tail {
+        Tail {
+            path: path.to_path_buf(),
+            file: None,
+            reader: Reader::default(),
+            shown: 0,
+        }
+    }
+
+    /// Reads on, and gives the part of the console that is new.
+    fn more(&mut self) -> &[u8] {
+        // A file that is not there yet, or not whole, shows in the evidence.
+        let _ = self.read();
+        let console = &self.reader.evidence.console[self.shown..];
+        self.shown = self.reader.evidence.console.len();
+        console
+    }
+
+    fn read(&mut self) -> io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => self.file.insert(File::open(&self.path)?),
+        };
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            match file.read(&mut buffer)? {
+                0 => return Ok(()),
+                length => self.reader.feed(&buffer[..length]),
+            }
+        }
+    }
+}

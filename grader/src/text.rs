@@ -1,0 +1,158 @@
+//! How things are said to people.
+
+use crate::fate::Fate;
+use common::trace::{Record, Text};
+use common::{Ending, Explanation, Symbols};
+use evidence::GivenUp;
+
+/// One event on one line: when, where, what.
+pub fn moment(record: &Record, symbols: &Symbols) -> String {
+    Text::new(symbols).line(record).to_string()
+}
+
+/// Where the guest was, and with what in its registers, three on a line.
+pub fn guest(explanation: &Explanation) -> Vec<String> {
+    let at = format!(
+        "guest at {}: {}",
+        explanation.place, explanation.instruction
+    );
+    let registers: Vec<_> = explanation
+        .registers
+        .iter()
+        .map(|register| register.to_string())
+        .collect();
+    std::iter::once(at)
+        .chain(registers.chunks(3).map(|row| row.join("   ")))
+        .collect()
+}
+
+/// Where two byte strings begin to differ, if they do.
+pub fn first_difference(one: &[u8], other: &[u8]) -> Option<usize> {
+    let same = one.iter().zip(other).take_while(|(a, b)| a == b).count();
+    (same < one.len() || same < other.len()).then_some(same)
+}
+
+/// The line that holds byte number `at`: its number, and how it is in both.
+pub fn differing_lines(one: &[u8], other: &[u8], at: usize) -> (usize, String, String) {
+    let before = &one[..at];
+    let number = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+    let start = before
+        .iter()
+        .rposition(|&byte| byte == b'\n')
+        .map_or(0, |end| end + 1);
+    (number, line_at(one, start), line_at(other, start))
+}
+
+/// The line that begins at `start`, in quotes, its end included, not too long.
+fn line_at(text: &[u8], start: usize) -> String {
+    const LONGEST: usize = 100;
+    let rest = &text[start.min(text.len())..];
+    let end = rest
+        .iter()
+        .position(|&byte| byte == b'\n')
+        .map_or(rest.len(), |end| end + 1);
+    let shown = &rest[..end.min(LONGEST)];
+    match (shown, end > LONGEST) {
+        ([], _) => String::from("nothing more"),
+        (_, true) => format!("\"{}…\"", shown.escape_ascii()),
+        (_, false) => format!("\"{}\"", shown.escape_ascii()),
+    }
+}
+
+/// A question about what became of a run.
+pub fn thought(fate: &Fate) -> &'static str {
+    match fate {
+        Fate::Ended(ending) => thought_of_ending(*ending),
+        Fate::NotYet { .. } => "the guest has come this far: what does it need now?",
+        Fate::Panicked { .. } => {
+            "a VMM must outlive whatever its guest does. What did you take for granted here?"
+        }
+        Fate::Untrue { .. } => {
+            "what does the guest have to do for this ending? Did it do that, or did your code \
+             decide for it?"
+        }
+        Fate::LeftEarly(_) => "who may end the machine: the VMM or its guest?",
+        Fate::Crashed(_) => "which function of yours calls itself, or keeps asking for more?",
+        Fate::GivenUp(GivenUp::RunsOn) => {
+            "at the deadline the host wants its CPU back. How does an entry learn of the deadline, \
+             and who looks at the clock behind it?"
+        }
+        Fate::GivenUp(GivenUp::StandsStill) => {
+            "the same thing happens again and again, at the same time. Who should have changed \
+             something in between, so that the next time is different?"
+        }
+        Fate::Hung => {
+            "virtual time ends every run, but only inside the guest. Which loop of yours goes \
+             round without an entry, or never looks at what came back?"
+        }
+        Fate::Flooded => "what do you print in the loop, and how often does the loop go round?",
+        Fate::Tampered => "what a run is graded by comes from the machine alone",
+    }
+}
+
+fn thought_of_ending(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Exited(0) => "the guest said that all went well. What should have stopped it?",
+        Ending::Exited(_) => {
+            "the guest itself found something wrong, and says so by its exit code. What did it not \
+             get back as it left it?"
+        }
+        Ending::Halted => {
+            "a guest that is done halts behind its write to the exit port. Did that write arrive?"
+        }
+        Ending::OutOfTime => {
+            "the guest ran until its time was over. What does it do again and again, and what does \
+             it wait for?"
+        }
+        Ending::Stopped => "somebody outside asked to stop. Who, and did you act on it once?",
+        Ending::Died(_) => {
+            "your virtual CPU gave up at the last trap. Should it know this one, or is the guest \
+             where it should never have come?"
+        }
+    }
+}
+
+/// How a run ended, with the exit that it died of.
+pub fn ending(ending: Ending) -> String {
+    match ending {
+        Ending::Died(exit) => format!("the guest died of an exit: {exit}"),
+        _ => ending.to_string(),
+    }
+}
+
+/// A number with its noun: `1 exit`, `2 exits`.
+pub fn count(number: usize, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        _ => format!("{number} {noun}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_is_found_where_it_begins() {
+        assert_eq!(first_difference(b"abc", b"abc"), None);
+        assert_eq!(first_difference(b"abc", b"abd"), Some(2));
+        assert_eq!(first_difference(b"abc", b"ab"), Some(2));
+        assert_eq!(first_difference(b"", b"x"), Some(0));
+    }
+
+    #[test]
+    fn the_differing_line_is_shown_from_both() {
+        let (line, one, other) = differing_lines(b"a\nbc\n", b"a\nbd", 3);
+        assert_eq!((line, &*one, &*other), (2, "\"bc\\n\"", "\"bd\""));
+        let (line, _, other) = differing_lines(b"a\nbc\n", b"a\n", 2);
+        assert_eq!((line, &*other), (2, "nothing more"));
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        assert_eq!(
+            (count(1, "exit"), count(0, "exit")),
+            ("1 exit".into(), "0 exits".into())
+        );
+    }
+}

@@ -1,0 +1,161 @@
+//! The verdict: what is said at the end, as values and as versioned JSON.
+//!
+//! The JSON holds neither times nor absolute paths: the same sources and seed
+//! give the same bytes, on every host and under any load.
+
+use crate::exercises::Place;
+use serde::Serialize;
+
+/// The format of the JSON.
+pub const SCHEMA: &str = "heptavisor/verdict/v1";
+
+/// The verdict on one or more versions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Verdict {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// Which engine the guests ran on.
+    pub engine: &'static str,
+    /// The seed that the guests were made from.
+    pub seed: u64,
+    /// One entry for each version, in the order asked for.
+    pub stages: Vec<StageVerdict>,
+}
+
+/// The verdict on one version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct StageVerdict {
+    /// Such as `v1`.
+    pub stage: &'static str,
+    /// What its VM can do.
+    pub title: &'static str,
+    /// Whether it compiles.
+    pub compiles: bool,
+    /// The compiler's words if not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diagnostics: Option<String>,
+    /// Points reached.
+    pub points: u32,
+    /// Points that can be reached in the checks that were made.
+    pub of: u32,
+    /// The checks, in the order in which a student gets there.
+    pub checks: Vec<CheckVerdict>,
+}
+
+/// The verdict of one check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct CheckVerdict {
+    /// The check.
+    pub name: &'static str,
+    /// What it tests.
+    pub tests: &'static str,
+    /// Points reached.
+    pub points: u32,
+    /// Points that can be reached.
+    pub of: u32,
+    /// How it came out.
+    pub outcome: Outcome,
+    /// Why it was skipped, or what kept it from being made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What there is to know if it was not met.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureReport>,
+}
+
+/// How a check came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Met.
+    Pass,
+    /// Not met.
+    Fail,
+    /// Not made, for a reason that the student can do something about.
+    Skipped,
+    /// Not made, for a reason outside the student's code.
+    Error,
+}
+
+/// What there is to know about a check that was not met.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct FailureReport {
+    /// What a right solution does.
+    pub expected: String,
+    /// What this one did.
+    pub seen: String,
+    /// The exercise whose hole was reached, if that is all that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_yet: Option<String>,
+    /// What happened around the first difference.
+    pub moments: Vec<String>,
+    /// The guest's registers at the end.
+    pub registers: Vec<String>,
+    /// The exercises that decide, and where they stand.
+    #[serde(rename = "where")]
+    pub places: Vec<Decides>,
+    /// A question that leads on.
+    pub thought: String,
+    /// The command that makes this check again.
+    pub again: String,
+    /// The command that shows the guest's run.
+    pub look: String,
+}
+
+/// An exercise and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Decides {
+    /// Such as `v1-E3`.
+    pub exercise: String,
+    /// Where in the stage's sources.
+    pub places: Vec<String>,
+}
+
+impl Decides {
+    /// An exercise at these places.
+    pub fn new(exercise: &str, places: &[Place]) -> Decides {
+        Decides {
+            exercise: exercise.to_string(),
+            places: places.iter().map(Place::to_string).collect(),
+        }
+    }
+}
+
+impl Verdict {
+    /// The exit code that says how it came out: 0 if every check was met, 1 if
+    /// one was not, 3 if one could not be made.
+    pub fn exit_code(&self) -> u8 {
+        let outcomes = || {
+            self.stages
+                .iter()
+                .flat_map(|stage| &stage.checks)
+                .map(|one| one.outcome)
+        };
+        if outcomes().any(|outcome| outcome == Outcome::Error) {
+            3
+        } else if outcomes().any(|outcome| outcome != Outcome::Pass) {
+            1
+        } else {
+            0
+        }
+    }
+
+    /// As JSON, with a line end.
+    pub fn json(&self) -> String {
+        let text = serde_json::to_string_pretty(self);
+        text.expect("a verdict is made of strings and numbers") + "\n"
+    }
+}
+
+impl CheckVerdict {
+    /// Whether the check was not met only because a hole is still open.
+    pub fn is_not_yet(&self) -> bool {
+        self.failure
+            .as_ref()
+            .is_some_and(|failure| failure.not_yet.is_some())
+    }
+}
