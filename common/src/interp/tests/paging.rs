@@ -100,13 +100,13 @@ fn an_instruction_across_two_pages_needs_both() {
     let missing = page_fault(0x10, WINDOW + 4096);
     assert_eq!(enter(&mut cpu, 9), (missing, 1));
     assert_eq!(cpu.context().rip, WINDOW + 4093);
-    map(&memory, 1, DATA + 0x5000 | PRESENT);
+    map(&memory, 1, (DATA + 0x5000) | PRESENT);
     assert!(is_hlt(enter(&mut cpu, 9).0));
     assert_eq!(cpu.context().registers[Gpr::Rax], 0x0403_0201);
 
     // The second page becomes another frame.
     memory.write(DATA + 0x6000, &[5, 6, 0xf4]).unwrap();
-    map(&memory, 1, DATA + 0x6000 | PRESENT);
+    map(&memory, 1, (DATA + 0x6000) | PRESENT);
     cpu.context().space.invalidate(WINDOW + 4096);
     start(&mut cpu, WINDOW + 4093);
     assert!(is_hlt(enter(&mut cpu, 9).0));
@@ -142,7 +142,7 @@ fn a_store_across_pages_writes_nothing_if_the_second_one_faults() {
     let fault = page_fault(2, WINDOW + 4096);
     assert_eq!(enter(&mut cpu, 9), (fault, 0));
     assert_eq!(memory.load(DATA + 4092, Size::Dword), Some(0));
-    map(&memory, 1, DATA + 0x9000 | PRESENT | WRITABLE);
+    map(&memory, 1, (DATA + 0x9000) | PRESENT | WRITABLE);
     assert!(is_hlt(enter(&mut cpu, 9).0));
     assert_eq!(memory.load(DATA + 4092, Size::Dword), Some(0x5566_7788));
     assert_eq!(memory.load(DATA + 0x9000, Size::Dword), Some(0x1122_3344));
@@ -153,7 +153,7 @@ fn a_load_across_pages_takes_its_bytes_from_both() {
     let mut cpu = cpu_with_window(|a| a.mov(rax, qword_ptr(rdi)).unwrap());
     let memory = cpu.context().space.memory.clone();
     map(&memory, 0, DATA | PRESENT);
-    map(&memory, 1, DATA + 0x9000 | PRESENT);
+    map(&memory, 1, (DATA + 0x9000) | PRESENT);
     memory.store(DATA + 4095, Size::Byte, 0x11).unwrap();
     memory
         .store(DATA + 0x9000, Size::Dword, 0x5544_3322)
@@ -173,7 +173,7 @@ fn seen_after_remap(flush: impl FnOnce(&mut crate::Space)) -> u64 {
     map(&memory, 0, DATA | PRESENT);
     start(&mut cpu, WINDOW);
     assert!(is_hlt(enter(&mut cpu, 9).0));
-    map(&memory, 0, DATA + 4096 | PRESENT);
+    map(&memory, 0, (DATA + 4096) | PRESENT);
     flush(&mut cpu.context().space);
     start(&mut cpu, WINDOW);
     assert!(is_hlt(enter(&mut cpu, 9).0));
@@ -195,7 +195,7 @@ fn code_that_is_mapped_elsewhere_runs_from_there_after_a_flush() {
     memory.write(DATA, &[0xb0, 1, 0xf4]).unwrap();
     memory.write(DATA + 4096, &[0xb0, 2, 0xf4]).unwrap();
     for (frame, expected) in [(0, 1), (4096, 2), (0, 1)] {
-        map(&memory, 0, DATA + frame | PRESENT);
+        map(&memory, 0, (DATA + frame) | PRESENT);
         cpu.context().space.invalidate(WINDOW);
         start(&mut cpu, WINDOW);
         assert!(is_hlt(enter(&mut cpu, 9).0));
