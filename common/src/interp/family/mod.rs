@@ -37,7 +37,7 @@ const FAMILIES: &[Lower] = &[
 
 /// The operation for an instruction, if any family knows it.
 pub fn lower(instruction: &Instruction, flags: bool) -> Option<Op> {
-    if instruction.has_lock_prefix() && !locks(instruction) {
+    if instruction.is_invalid() || instruction.has_lock_prefix() && !locks(instruction) {
         return None;
     }
     FAMILIES.iter().find_map(|lower| lower(instruction, flags))
@@ -56,7 +56,7 @@ fn locks(_: &Instruction) -> bool {
 enum Form {
     /// Register and register, or one register.
     Rr,
-    /// Register and immediate.
+    /// Register and immediate, or an immediate alone.
     Ri,
     /// Register, from memory.
     Rm,
@@ -70,7 +70,8 @@ impl Form {
     fn of(instruction: &Instruction) -> Form {
         let first = instruction.op0_kind();
         let second = match instruction.op_count() {
-            1 => OpKind::Register,
+            1 if first == OpKind::Memory => OpKind::Register,
+            1 => first,
             _ => instruction.op1_kind(),
         };
         match (first, second) {
