@@ -15,10 +15,12 @@ use common::{Boot, Context, Gpr};
 /// - RDI holds the number of the vCPU, as the first argument of a C function
 ///   would; every other general register is 0, and so are the SSE registers
 ///   and the bases of FS and GS;
-/// - of the flags only bit 1 is set, which is always set;
-/// - MXCSR has its value after reset, 0x1f80 (SDM vol. 1, 10.2.3);
+/// - of the flags only bit 1 is set, which is always set, and MXCSR has its
+///   value after reset, 0x1f80 (SDM vol. 1, 10.2.3);
 /// - the page tables are those that the boot structures hold, seen with the
-///   kernel's eyes.
+///   kernel's eyes; the memory stays the one that is there.
+///
+/// [`Context::new`] knows what nothing looks like.
 ///
 /// You see that it is right when the guest's first line appears and the guest
 /// stops where the next exercise begins.
