@@ -83,8 +83,7 @@ pub enum Reg {
     Zero,
     FsBase,
     GsBase,
-    Unused,
-    Ah,
+    Ah = 20,
     Ch,
     Dh,
     Bh,
@@ -139,7 +138,7 @@ impl Reg {
             Register::CH => Reg::Ch,
             Register::DH => Reg::Dh,
             Register::BH => Reg::Bh,
-            _ if register.is_gpr() => Reg::GENERAL[register.number()],
+            _ if register.is_gpr() => Reg::GENERAL[register.full_register().number()],
             _ => Reg::Zero,
         }
     }
