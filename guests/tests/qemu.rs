@@ -13,7 +13,7 @@ use guests::asm::Asm;
 use guests::catalogue::{Ending, Expected, SURVIVED};
 use guests::image::Image;
 use guests::kernel::apic;
-use guests::{bench, console, program, pvh, v1, v2, x64};
+use guests::{bench, console, program, pvh, v1, v2, v3, x64};
 
 const QEMU: &str = "qemu-system-x86_64";
 /// A boot takes a tenth of a second; whatever takes this long hangs.
@@ -64,6 +64,19 @@ fn guests_of_version_2_print_and_end_as_their_models_say() {
                 expected.console = doubled_vectors(&expected.console);
             }
             check(&image, &expected, guest.name, &what);
+        }
+    }
+}
+
+#[test]
+fn guests_of_version_3_print_and_end_as_their_models_say() {
+    if !qemu_is_there() {
+        return;
+    }
+    for guest in v3::guests() {
+        for seed in SEEDS {
+            let what = format!("{}, seed {seed:#x}", guest.name);
+            check(&guest.build(seed), &guest.expected(seed), guest.name, &what);
         }
     }
 }

@@ -122,11 +122,11 @@ pub fn set_tick_length(image: &mut Image, tick: u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel;
+    use crate::program;
 
     #[test]
     fn an_image_takes_another_tick_length() {
-        let build = |tick| kernel::build(|asm| enable(asm, Timer::Periodic, tick));
+        let build = |tick| program::build(|asm| enable(asm, Timer::Periodic, tick));
         let mut image = build(TICK);
         assert!(image != build(5));
         set_tick_length(&mut image, 5);

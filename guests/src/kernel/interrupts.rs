@@ -6,15 +6,19 @@
 //! after it. Meanwhile RBP points to the [`frame`]:
 //!
 //! ```text
-//!   RBP + 168  SS           pushed by the CPU
-//!         160  RSP            (SDM volume 3, "Exception- or Interrupt-
-//!         152  RFLAGS          Handler Procedures" in 64-bit mode)
-//!         144  CS
-//!         136  RIP
-//!         128  error code   pushed by the CPU, or a 0 of ours
-//!         120  vector       pushed by us
-//!         112  RAX          and so on down to
-//!   RBP +   0  R15
+//!   RBP + 128  SS           pushed by the CPU
+//!         120  RSP            (SDM volume 3, "64-Bit Mode Stack Frame")
+//!         112  RFLAGS
+//!         104  CS
+//!          96  RIP
+//!          88  error code   pushed by the CPU, or a 0 of ours
+//!          80  vector       pushed by us, and so is all that follows:
+//!          72  RAX          the registers that a call may change
+//!          ..  RCX, RDX, RSI, RDI, R8, R9, R10, R11
+//!   RBP +   0  RBP
+//!   RBP -   8  RBX          the registers that a call must keep
+//!          ..  R12, R13, R14
+//!   RBP -  40  R15
 //! ```
 
 use crate::asm::{Asm, DynamicLabel};
@@ -22,26 +26,28 @@ use crate::x64;
 
 /// Where a handler finds things, relative to RBP.
 pub mod frame {
-    /// The general registers that guests here look at.
-    pub const RDI: i32 = 64;
+    /// Destination of a jump after an exception, by the guests' convention.
+    pub const R12: i32 = -16;
+    /// What else a guest tells its handlers.
+    pub const R13: i32 = -24;
+    /// First argument of a system call.
+    pub const RDI: i32 = 40;
     /// Second argument of a system call.
-    pub const RSI: i32 = 72;
+    pub const RSI: i32 = 48;
     /// Number of a system call, and its answer.
-    pub const RAX: i32 = 112;
+    pub const RAX: i32 = 72;
     /// The vector of the interrupt or exception.
-    pub const VECTOR: i32 = 120;
+    pub const VECTOR: i32 = 80;
     /// The error code, 0 where there is none.
-    pub const ERROR_CODE: i32 = 128;
+    pub const ERROR_CODE: i32 = 88;
     /// Where the interrupted code goes on.
-    pub const RIP: i32 = 136;
+    pub const RIP: i32 = 96;
     /// Its code segment; the lowest two bits are its privilege level.
-    pub const CS: i32 = 144;
+    pub const CS: i32 = 104;
     /// Its flags.
-    pub const RFLAGS: i32 = 152;
+    pub const RFLAGS: i32 = 112;
     /// Its stack pointer.
-    pub const RSP: i32 = 160;
-    /// Its stack segment.
-    pub const SS: i32 = 168;
+    pub const RSP: i32 = 120;
 }
 
 /// Bit number of the interrupt flag in RFLAGS.
@@ -57,6 +63,8 @@ pub mod vector {
     pub const INVALID_OPCODE: u8 = 6;
     /// #DF: an exception while delivering another.
     pub const DOUBLE_FAULT: u8 = 8;
+    /// #TS: a task state segment that does not hold what is needed.
+    pub const INVALID_TSS: u8 = 10;
     /// #NP: a gate or segment that is not present.
     pub const NOT_PRESENT: u8 = 11;
     /// #GP: whatever has no exception of its own.
@@ -134,6 +142,18 @@ pub fn handler(
     vector: u8,
     body: impl FnOnce(&mut Asm),
 ) {
+    entry(asm, name, label, vector);
+    save_scratch(asm);
+    save_rest(asm);
+    body(asm);
+    restore_rest(asm);
+    restore_scratch(asm);
+    x64!(asm ; iretq);
+}
+
+/// The first instructions of a handler: error code and vector are on the stack
+/// behind them, whether or not the CPU pushes an error code.
+pub fn entry(asm: &mut Asm, name: &str, label: DynamicLabel, vector: u8) {
     x64!(asm ; .align 16);
     asm.symbol(name);
     x64!(asm ; =>label);
@@ -141,32 +161,41 @@ pub fn handler(
         x64!(asm ; push 0);
     }
     x64!(asm ; push i32::from(vector));
-    save_registers(asm);
-    body(asm);
-    restore_registers(asm);
-    x64!(asm ; iretq);
 }
 
-/// Completes a frame of which everything down to the vector has been pushed.
-pub fn save_registers(asm: &mut Asm) {
+/// Saves the registers that a call may change, and RBP, which points to the
+/// frame from here on.
+pub fn save_scratch(asm: &mut Asm) {
     x64!(asm
-        ; push rax ; push rcx ; push rdx ; push rbx
-        ; push rbp ; push rsi ; push rdi
+        ; push rax ; push rcx ; push rdx ; push rsi ; push rdi
         ; push r8 ; push r9 ; push r10 ; push r11
-        ; push r12 ; push r13 ; push r14 ; push r15
+        ; push rbp
         ; mov rbp, rsp
-        ; cld                           // ours to know, the interrupted code's to choose
+        ; cld                           // the interrupted code may have set it
     );
 }
 
-/// Takes a frame down again, as far as the CPU's own part, for `iretq`.
-pub fn restore_registers(asm: &mut Asm) {
+/// Saves the registers that a call must keep.
+pub fn save_rest(asm: &mut Asm) {
+    x64!(asm ; push rbx ; push r12 ; push r13 ; push r14 ; push r15);
+}
+
+/// Undoes [`save_rest`].
+pub fn restore_rest(asm: &mut Asm) {
+    x64!(asm
+        ; lea rsp, [rbp - 40]
+        ; pop r15 ; pop r14 ; pop r13 ; pop r12 ; pop rbx
+    );
+}
+
+/// Undoes [`save_scratch`], and takes the frame down as far as the CPU's own
+/// part: what follows is `iretq`.
+pub fn restore_scratch(asm: &mut Asm) {
     x64!(asm
         ; mov rsp, rbp
-        ; pop r15 ; pop r14 ; pop r13 ; pop r12
+        ; pop rbp
         ; pop r11 ; pop r10 ; pop r9 ; pop r8
-        ; pop rdi ; pop rsi ; pop rbp
-        ; pop rbx ; pop rdx ; pop rcx ; pop rax
+        ; pop rdi ; pop rsi ; pop rdx ; pop rcx ; pop rax
         ; add rsp, 16                   // vector and error code
     );
 }

@@ -4,6 +4,9 @@
 //! - [`interrupts`] sets up the table of handlers, and saves and restores the
 //!   registers around each handler.
 //! - [`apic`] drives the local APIC and its timer.
+//! - [`segments`], [`paging`] and [`user`] are for kernels with user code: its
+//!   segments, its memory, the ways into it and back.
+//! - [`user_text`] is what user code says.
 //!
 //! Like all functions here, they emit instructions at the place where they are
 //! called. What they emit changes RAX, RCX, RDX, RSI, RDI and the flags unless
@@ -11,6 +14,10 @@
 
 pub mod apic;
 pub mod interrupts;
+pub mod paging;
+pub mod segments;
+pub mod user;
+pub mod user_text;
 
 use crate::asm::Asm;
 use crate::image::Image;
