@@ -212,3 +212,27 @@ pub fn next(s: &mut State, rest: &[Op]) -> Flow {
         None => Flow::End,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn byte_registers_are_parts_of_the_right_ones() {
+        let names = [
+            (Register::AH, Reg::Ah),
+            (Register::BH, Reg::Bh),
+            (Register::SPL, Reg::Rsp),
+            (Register::DIL, Reg::Rdi),
+            (Register::R9L, Reg::R9),
+            (Register::R15W, Reg::R15),
+            (Register::EBP, Reg::Rbp),
+            (Register::RIP, Reg::Zero),
+            (Register::None, Reg::Zero),
+        ];
+        for (register, expected) in names {
+            assert_eq!(Reg::of(register), expected, "{register:?}");
+        }
+        assert_eq!(size_of::<Op>(), 32);
+    }
+}

@@ -272,7 +272,7 @@ fn stack_size(instruction: &Instruction) -> Size {
 }
 
 fn general(register: Register) -> Gpr {
-    Gpr::ALL[register.number() % 16]
+    Gpr::ALL[register.full_register().number() % 16]
 }
 
 fn segment(register: Register) -> Option<Segment> {
