@@ -31,8 +31,8 @@ pub fn cpu_with(bytes: &[u8]) -> Interp {
 /// Maps the first GiB to itself, for everybody and everything.
 pub fn identity_map(memory: &Memory) {
     let entry = |slot: u64, value| memory.store(slot, Size::Qword, value).unwrap();
-    entry(TABLES, TABLES + 0x1000 | 7);
-    entry(TABLES + 0x1000, TABLES + 0x2000 | 7);
+    entry(TABLES, (TABLES + 0x1000) | 7);
+    entry(TABLES + 0x1000, (TABLES + 0x2000) | 7);
     for i in 0..512 {
         entry(TABLES + 0x2000 + i * 8, i << 21 | 0x87);
     }
