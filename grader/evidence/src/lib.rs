@@ -10,6 +10,7 @@
 //! both belong to the grader's own process.
 
 mod frame;
+mod limits;
 mod reader;
 mod scenario;
 pub mod stand;

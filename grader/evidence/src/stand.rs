@@ -6,10 +6,9 @@
 //! machine, and how it ended is reported as a claim.
 
 use crate::frame::{End, Panic, Prepared, RegisterFile};
-use crate::{Scenario, Writer};
+use crate::{Scenario, Writer, limits};
 use common::trace::{Event, Record};
 use common::{Boot, Bus, Cpu, Ending, HostTimer, Image, Interp, Kick, Memory, Pcpu, Time, explain};
-use rlimit::Resource;
 use std::any::Any;
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -59,7 +58,7 @@ fn report(version: impl Version, scenario: &Path, evidence: &Path) -> Result<(),
     let scenario: Scenario = serde_json::from_slice(&std::fs::read(scenario)?)?;
     let writer = Writer::create(evidence, scenario.records)?;
     let (mut machine, image) = machine(&scenario, &writer)?;
-    limit_this_process(&scenario)?;
+    limits::set(&scenario)?;
     report_panics(&writer);
     let claim = run(version, &mut machine, &writer, scenario.kick_at.is_some());
     writer.end(end(&mut machine, &image, claim, writer.seen()));
@@ -184,24 +183,6 @@ fn end(machine: &mut Machine, image: &Image, claim: Option<Ending>, records: u64
         last: recorder.last().copied().collect(),
         claim,
     }
-}
-
-/// From now on this process can neither take the host's memory nor fill its
-/// disk, and does not outlive a grader that died.
-fn limit_this_process(scenario: &Scenario) -> Result<(), Box<dyn Error>> {
-    const OWN_MEMORY: u64 = 1 << 30;
-    const FILE: u64 = 256 << 20;
-    for (resource, limit) in [
-        (Resource::AS, OWN_MEMORY + scenario.memory),
-        (Resource::FSIZE, FILE),
-        (Resource::CORE, 0),
-    ] {
-        let limit = limit.min(resource.get_hard()?);
-        resource.set(limit, limit)?;
-    }
-    // A second between the two, or the signal that says why never comes.
-    let patience = scenario.patience.min(Resource::CPU.get_hard()?);
-    Ok(Resource::CPU.set(patience, patience + 1)?)
 }
 
 /// From now on a panic is reported to the evidence, and not to the terminal.
