@@ -6,7 +6,7 @@
 //! it never runs one, and it knows nothing of hypervisors.
 //!
 //! - [`v1`] is the catalogue of version 1's guests: name, purpose, builder, model.
-//!   [`v2`] and [`v3`] are those of versions 2 and 3.
+//!   [`v2`], [`v3`] and [`v4`] are those of versions 2 to 4.
 //! - [`mod@bench`] has four kernels to measure the speed of an engine with.
 //! - [`pvh`] wraps an image so that QEMU boots it: the proof that the machine
 //!   described here is a PC and not an invention.
@@ -51,3 +51,4 @@ mod random;
 pub mod v1;
 pub mod v2;
 pub mod v3;
+pub mod v4;
