@@ -51,6 +51,12 @@ impl Order {
         self
     }
 
+    /// The same with a guest whose own timer ticks every `ticks`, if it has one.
+    pub fn guest_tick(mut self, ticks: u32) -> Order {
+        self.scenario.guest_tick = Some(ticks);
+        self
+    }
+
     /// The same with the guest's time over at `limit`.
     pub fn limit(mut self, limit: u64) -> Order {
         self.scenario.limit = Time(limit);

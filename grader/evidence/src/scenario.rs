@@ -21,6 +21,9 @@ pub struct Scenario {
     pub memory: u64,
     /// Period of the host's timer, in ticks of virtual time.
     pub tick: u64,
+    /// What the guest sets its own timer to, in its variable `tick_length`, if it
+    /// has one; `None` for what the image says.
+    pub guest_tick: Option<u32>,
     /// The virtual time at which the run is ended if the guest still runs.
     pub limit: Time,
     /// How many records to report; the rest is only counted.
@@ -68,6 +71,7 @@ impl Scenario {
             threads: None,
             memory: Scenario::MEMORY,
             tick: Scenario::TICK,
+            guest_tick: None,
             limit: Scenario::LIMIT,
             records: Scenario::RECORDS,
             garbage: 1,

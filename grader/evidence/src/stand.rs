@@ -9,7 +9,9 @@ use crate::frame::{End, Panic, Prepared, RegisterFile};
 use crate::{Scenario, Writer, limits};
 use common::devices::Apic;
 use common::trace::{Event, Record};
-use common::{Boot, Bus, Cpu, Ending, HostTimer, Image, Interp, Kick, Memory, Pcpu, Time, explain};
+use common::{
+    Boot, Bus, Cpu, Ending, HostTimer, Image, Interp, Kick, Memory, Pcpu, Size, Time, explain,
+};
 use std::any::Any;
 use std::error::Error;
 use std::io;
@@ -85,6 +87,10 @@ fn report(version: impl Version, scenario: &Path, evidence: &Path) -> Result<(),
 fn machine(scenario: &Scenario, image: &Image, writer: &Writer) -> Result<Machine, Box<dyn Error>> {
     let memory = Memory::new(scenario.memory)?;
     image.load(&memory)?;
+    let tick_length = image.symbols.address_of("tick_length");
+    if let (Some(address), Some(ticks)) = (tick_length, scenario.guest_tick) {
+        memory.store(address, Size::Dword, ticks.into());
+    }
     let boot = Boot::prepare(&memory, image.entry)?.for_vcpu(scenario.vcpu)?;
     let cpu: Box<dyn Cpu> = Box::new(Interp::new(memory));
     let mut pcpu = Pcpu::new(0, cpu);

@@ -251,6 +251,9 @@ impl Run {
             }
         };
         add("tick", scenario.tick, usual.tick);
+        if let Some(ticks) = scenario.guest_tick {
+            add("guest-tick", ticks.into(), 0);
+        }
         add("limit", scenario.limit.0, usual.limit.0);
         add("vcpu", scenario.vcpu, usual.vcpu);
         if let Some(entry) = scenario.kick_at {

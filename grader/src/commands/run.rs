@@ -56,6 +56,7 @@ fn order(stage: &Stage, arguments: &RunArguments) -> Result<Order, LabError> {
     };
     let mut order = order.tick(arguments.tick).limit(arguments.limit);
     order = order.vcpu(arguments.vcpu);
+    order.scenario.guest_tick = arguments.guest_tick;
     order.scenario.kick_at = arguments.kick_at;
     order.scenario.patience = PATIENCE.as_secs();
     order.backstop = PATIENCE;

@@ -27,6 +27,8 @@ struct Way<'a> {
     /// Behind the last `syscall`.
     back: u64,
     next: Option<(u64, Instruction)>,
+    /// The same, while a tick that came first is in its handler.
+    held: Option<(u64, Instruction)>,
     returned: u64,
 }
 
@@ -44,6 +46,7 @@ impl Way<'_> {
             entry: symbols.address_of("system_call").unwrap_or_default(),
             back: 0,
             next: None,
+            held: None,
             returned: 0,
         }
     }
@@ -58,6 +61,7 @@ impl Way<'_> {
                     },
                 ..
             } => self.instruction(record.rip, instruction, length),
+            Event::Inject(_) => self.held = self.next.take(),
             Event::Enter { .. } => {
                 let (wanted, instruction) = self.next.take()?;
                 if record.rip != wanted {
@@ -76,6 +80,7 @@ impl Way<'_> {
                 self.back = rip + u64::from(length);
                 self.next = Some((self.entry, Instruction::Syscall));
             }
+            SystemInstruction::Iret { .. } => self.next = self.held.take(),
             SystemInstruction::Sysret { .. } => self.next = Some((self.back, Instruction::Sysret)),
             _ => {}
         }

@@ -1,6 +1,6 @@
 //! A fork bomb, and what the VMM has to do for it.
 
-use super::{LIMIT, NEVER, guest};
+use super::{LIMIT, NEVER, TICK, guest};
 use crate::checks::{Bench, Failure, Problem, Run};
 use common::SystemInstruction::{Iret, Syscall, Sysret};
 use common::Trap;
@@ -9,7 +9,7 @@ use common::trace::Event;
 pub(super) fn stays_inside(bench: &Bench<'_>) -> Result<(), Problem> {
     for seed in bench.seed..bench.seed + 2 {
         let run = bench.run(guest("fork-bomb"), seed, |order| {
-            order.tick(NEVER).limit(LIMIT)
+            order.tick(NEVER).guest_tick(TICK).limit(LIMIT)
         })?;
         run.expect_model()?;
         work_is_flat(&run)?;
@@ -25,13 +25,14 @@ const TRAPS: usize = 8;
 /// two ticks there is nothing but system calls, the console and what a tick
 /// itself takes.
 fn work_is_flat(run: &Run) -> Result<(), Problem> {
+    let first_tick = first_tick(run)?;
     let mut traps = 0;
     for (at, record) in run.records().iter().enumerate() {
         match record.event {
             Event::Inject(_) => traps = 0,
             Event::Trap { trap, .. } if !is_asked_for(trap) => {
                 traps += 1;
-                if traps > TRAPS && at > setup(run) {
+                if traps > TRAPS && at > first_tick {
                     return Err(too_much(run, at).into());
                 }
             }
@@ -54,9 +55,10 @@ fn is_asked_for(trap: Trap) -> bool {
 }
 
 /// Where the first tick comes: what is before it sets up the machine.
-fn setup(run: &Run) -> usize {
+fn first_tick(run: &Run) -> Result<usize, Problem> {
     let injected = |record: &common::trace::Record| matches!(record.event, Event::Inject(_));
-    run.records().iter().position(injected).unwrap_or(0)
+    let first = run.records().iter().position(injected);
+    first.ok_or_else(|| run.failed("ticks come while the bomb goes off").into())
 }
 
 fn too_much(run: &Run, at: usize) -> Failure {

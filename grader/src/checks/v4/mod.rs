@@ -69,5 +69,8 @@ fn guest(name: &str) -> &'static guests::v4::Guest {
 /// Ticks of a host timer that does not ring while a guest runs.
 const NEVER: u64 = 1 << 40;
 
+/// The guest's own ticks: short, so that there are many.
+const TICK: u32 = 3_001;
+
 /// The end of a run that gets nowhere: ten times what a right one needs.
 const LIMIT: u64 = 20_000_000;

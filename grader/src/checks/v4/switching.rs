@@ -1,15 +1,17 @@
 //! v4-E1 and v4-E2: from one thread to the next.
 
-use super::{LIMIT, NEVER, guest};
+use super::{LIMIT, NEVER, TICK, guest};
 use crate::checks::{Bench, Failure, Problem, Run};
 use crate::text;
 use common::trace::Event;
 use common::{Exit, SystemInstruction};
 use std::collections::BTreeMap;
 
-/// Runs a guest of version 4; what it needs of time is known.
+/// Runs a guest of version 4 with short ticks; what it needs of time is known.
 fn run(bench: &Bench<'_>, name: &str, seed: u64) -> Result<Run, Problem> {
-    let run = bench.run(guest(name), seed, |order| order.tick(NEVER).limit(LIMIT))?;
+    let run = bench.run(guest(name), seed, |order| {
+        order.tick(NEVER).guest_tick(TICK).limit(LIMIT)
+    })?;
     Ok(run)
 }
 
