@@ -2,7 +2,7 @@
 
 use crate::error::LabError;
 use crate::interrupt;
-use crate::stages::Stage;
+use crate::stages::{STAGES, Stage};
 use crate::workspace::Workspace;
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -93,30 +93,33 @@ fn messages(stdout: &[u8]) -> Vec<Message> {
         .collect()
 }
 
-/// The errors of the stage's own package, or of the runner that uses it.
+/// The errors of the stage's own package, of one that it stands on, or of the
+/// runner that uses it.
 fn rejection(stage: &Stage, messages: &[Message]) -> Option<Rejection> {
-    let own = errors_of(stage.package, messages);
-    if !own.is_empty() {
+    let below = STAGES.iter().filter(|other| other.name < stage.name);
+    let below = below.map(|other| {
         let lead = format!(
-            "{} does not compile, so nothing of it could be run. The compiler says where; \
-             begin with its first message, since the others often follow from it.",
-            stage.name
+            "{} was not looked at, since {}, on which it stands, does not compile. Mend that \
+             first: `cargo lab grade {}` says more.",
+            stage.name, other.name, other.name
         );
-        return Some(Rejection {
-            lead,
-            diagnostics: own,
-        });
-    }
-    let runner = errors_of(stage.runner, messages);
-    let lead = format!(
+        (other.package, lead)
+    });
+    let own = format!(
+        "{} does not compile, so nothing of it could be run. The compiler says where; begin with \
+         its first message, since the others often follow from it.",
+        stage.name
+    );
+    let face = format!(
         "{} compiles, but its public face has changed: the runner calls it with the names and \
          types that it was handed out with. Give these back, and change only what is inside.",
         stage.name
     );
-    (!runner.is_empty()).then_some(Rejection {
-        lead,
-        diagnostics: runner,
-    })
+    below
+        .chain([(stage.package, own), (stage.runner, face)])
+        .map(|(package, lead)| (lead, errors_of(package, messages)))
+        .find(|(_, diagnostics)| !diagnostics.is_empty())
+        .map(|(lead, diagnostics)| Rejection { lead, diagnostics })
 }
 
 fn errors_of(package: &str, messages: &[Message]) -> String {
@@ -167,6 +170,13 @@ mod tests {
         assert!(is_package(runner, "run-v1"));
         assert!(!is_package(runner, "v1"));
         assert!(!is_package(stage, "run-v1"));
+    }
+
+    #[test]
+    fn an_error_of_the_version_below_is_told_as_such() {
+        let line = br#"{"reason":"compiler-message","package_id":"path+file:///w/stages/v1-kernel-only#0.1.0","message":{"level":"error","rendered":"error: no"}}"#;
+        let rejection = rejection(&STAGES[1], &messages(line)).unwrap();
+        assert!(rejection.lead.starts_with("v2 was not looked at, since v1"));
     }
 
     #[test]

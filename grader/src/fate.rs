@@ -5,6 +5,7 @@ use crate::observation::Observation;
 use crate::text;
 use common::trace::{Device, Event, Record};
 use common::{Ending, Exit};
+use evidence::GivenUp;
 use std::fmt;
 
 /// What became of a run.
@@ -37,8 +38,8 @@ pub enum Fate {
     LeftEarly(i32),
     /// The process died.
     Crashed(Crash),
-    /// It goes round without the guest getting any further.
-    Stuck,
+    /// It got nowhere and was stopped.
+    GivenUp(GivenUp),
     /// It did not come back.
     Hung,
     /// It printed without end to its own output.
@@ -71,8 +72,8 @@ impl Fate {
         if evidence.damaged {
             return Fate::Tampered;
         }
-        if evidence.stuck {
-            return Fate::Stuck;
+        if let Some(why) = evidence.given_up {
+            return Fate::GivenUp(why);
         }
         if let Some(panic) = &evidence.panic {
             return panicked(&panic.message, panic.place.clone());
@@ -212,7 +213,10 @@ impl fmt::Display for Fate {
             Fate::Crashed(Crash::Signal(number)) => {
                 write!(f, "the process with your code was ended by signal {number}")
             }
-            Fate::Stuck => f.write_str(
+            Fate::GivenUp(GivenUp::RunsOn) => {
+                f.write_str("the guest ran on, long after its time was over: nobody stopped it")
+            }
+            Fate::GivenUp(GivenUp::StandsStill) => f.write_str(
                 "your VMM goes round and round at the same point of virtual time, and the guest \
                  gets no further",
             ),

@@ -1,7 +1,7 @@
 //! Grades a version: builds it, makes its checks, and says the verdict.
 
 use crate::checks::{Bench, Check, Course, Failure, Problem};
-use crate::compile::{Compiled, compile};
+use crate::compile::{Compiled, Rejection, compile};
 use crate::error::LabError;
 use crate::exercises::Sources;
 use crate::stages::Stage;
@@ -46,7 +46,11 @@ impl Grading {
     ) -> Result<Verdict, LabError> {
         let mut stages = Vec::new();
         for stage in &self.stages {
-            stages.push(self.stage(stage, workspace, &mut watch)?);
+            let checks = self.checks(stage)?;
+            stages.push(match self.stage(stage, &checks, workspace, &mut watch) {
+                Err(LabError::Infrastructure(reason)) => untold(stage, &checks, &reason),
+                verdict => verdict?,
+            });
         }
         Ok(Verdict {
             schema: SCHEMA,
@@ -59,38 +63,22 @@ impl Grading {
     fn stage(
         &self,
         stage: &'static Stage,
+        checks: &[&'static Check],
         workspace: &Workspace,
         watch: &mut impl FnMut(Progress<'_>),
     ) -> Result<StageVerdict, LabError> {
-        let checks = self.checks(stage)?;
         let sources = Sources::read(stage, workspace).map_err(|error| {
             LabError::infrastructure("the stage's sources cannot be read", error)
         })?;
         watch(Progress::Compiling(stage));
         let compiled = compile(stage, workspace)?;
         watch(Progress::Compiled);
-        let mut verdict = StageVerdict {
-            stage: stage.name,
-            title: stage.title,
-            compiles: true,
-            diagnostics: None,
-            points: 0,
-            of: checks.iter().map(|check| check.points).sum(),
-            checks: Vec::new(),
-        };
         let runner = match compiled {
             Compiled::Runner(runner) => runner,
-            Compiled::Rejected(rejection) => {
-                let reason = format!("{} does not compile", stage.name);
-                let skipped = checks.iter().map(|check| skipped(check, reason.clone()));
-                verdict.checks = skipped.collect();
-                verdict.compiles = false;
-                verdict.diagnostics =
-                    Some(format!("{}\n\n{}", rejection.lead, rejection.diagnostics));
-                return Ok(verdict);
-            }
+            Compiled::Rejected(rejection) => return Ok(rejected(stage, checks, &rejection)),
         };
         let bench = Bench::new(workspace, stage.name, &runner, self.seed);
+        let mut verdict = blank(stage, checks);
         for check in checks {
             let made = self.make(check, &bench, &sources)?;
             watch(Progress::Made(&made));
@@ -169,6 +157,50 @@ impl Grading {
             thought: failure.thought,
             look: failure.look,
         }
+    }
+}
+
+/// The verdict on a version before any check has been made.
+fn blank(stage: &'static Stage, checks: &[&'static Check]) -> StageVerdict {
+    StageVerdict {
+        stage: stage.name,
+        title: stage.title,
+        compiles: true,
+        diagnostics: None,
+        points: 0,
+        of: checks.iter().map(|check| check.points).sum(),
+        checks: Vec::new(),
+    }
+}
+
+/// The verdict on a version that does not compile.
+fn rejected(
+    stage: &'static Stage,
+    checks: &[&'static Check],
+    rejection: &Rejection,
+) -> StageVerdict {
+    let reason = format!("{} does not compile", stage.name);
+    let Rejection { lead, diagnostics } = rejection;
+    StageVerdict {
+        compiles: false,
+        diagnostics: Some(format!("{lead}\n\n{diagnostics}")),
+        checks: checks
+            .iter()
+            .map(|check| skipped(check, reason.clone()))
+            .collect(),
+        ..blank(stage, checks)
+    }
+}
+
+/// The verdict on a version that the host kept from being graded.
+fn untold(stage: &'static Stage, checks: &[&'static Check], reason: &str) -> StageVerdict {
+    let error = |check: &&'static Check| CheckVerdict {
+        outcome: Outcome::Error,
+        ..skipped(check, reason.to_string())
+    };
+    StageVerdict {
+        checks: checks.iter().map(error).collect(),
+        ..blank(stage, checks)
     }
 }
 

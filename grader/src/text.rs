@@ -3,6 +3,7 @@
 use crate::fate::Fate;
 use common::trace::{Record, Text};
 use common::{Ending, Explanation, Symbols};
+use evidence::GivenUp;
 
 /// One event on one line: when, where, what.
 pub fn moment(record: &Record, symbols: &Symbols) -> String {
@@ -72,7 +73,11 @@ pub fn thought(fate: &Fate) -> &'static str {
         }
         Fate::LeftEarly(_) => "who may end the machine: the VMM or its guest?",
         Fate::Crashed(_) => "which function of yours calls itself, or keeps asking for more?",
-        Fate::Stuck => {
+        Fate::GivenUp(GivenUp::RunsOn) => {
+            "at the deadline the host wants its CPU back. How does an entry learn of the deadline, \
+             and who looks at the clock behind it?"
+        }
+        Fate::GivenUp(GivenUp::StandsStill) => {
             "the same thing happens again and again, at the same time. Who should have changed \
              something in between, so that the next time is different?"
         }

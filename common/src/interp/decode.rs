@@ -62,7 +62,8 @@ pub fn block(rip: u64, window: &mut Window) -> Result<Decoded, Trap> {
 pub fn precise(rip: u64, bytes: &[u8]) -> Code {
     let mut code = Builder::new(rip);
     for instruction in &decode(rip, bytes) {
-        code.push(lower(instruction, true), instruction, 1);
+        let op = family::lower(instruction, true).unwrap_or_else(|| trapping(instruction));
+        code.push(op, instruction, 1);
     }
     code.finish()
 }
@@ -74,7 +75,6 @@ fn decode(rip: u64, bytes: &[u8]) -> Vec<Instruction> {
     let mut instructions = Vec::with_capacity(16);
     while decoder.can_decode() && instructions.len() < LONGEST {
         let instruction = decoder.decode();
-        // Fifteen bytes are always enough to see what an instruction is.
         if decoder.last_error() == DecoderError::NoMoreBytes {
             break;
         }
@@ -110,42 +110,46 @@ fn target(last: &Instruction) -> u64 {
     }
 }
 
-/// Lowers with dead flags left out, and compares fused with their jumps.
+/// Lowers with dead flags left out, and a compare fused with its jump.
+///
+/// It goes backwards, and knows at each instruction whether anybody may look at
+/// the flags it leaves: a later instruction, whoever runs after the block, the
+/// handler of a later instruction's fault; or whoever runs next, if the
+/// instruction is a store that changes what comes after it.
 fn fast(rip: u64, instructions: &[Instruction]) -> Code {
-    let wanted = wanted_flags(instructions);
+    let mut reversed = Vec::with_capacity(instructions.len());
+    let mut rest = instructions;
+    let mut wanted = true;
+    if let [before @ .., compare, jump] = instructions
+        && let Some(op) = family::fuse(compare, jump)
+    {
+        reversed.push((op, 2));
+        wanted = wants_flags(compare, true);
+        rest = before;
+    }
+    for instruction in rest.iter().rev() {
+        let flags = wanted || can_leave(instruction);
+        wanted = wants_flags(instruction, wanted);
+        let op = family::lower(instruction, flags).unwrap_or_else(|| {
+            wanted = true;
+            trapping(instruction)
+        });
+        reversed.push((op, 1));
+    }
     let mut code = Builder::new(rip);
     let mut number = 0;
-    while let Some(instruction) = instructions.get(number) {
-        let fused = instructions
-            .get(number + 1)
-            .filter(|_| number + 2 == instructions.len())
-            .and_then(|jump| family::fuse(instruction, jump));
-        let (op, count) = match fused {
-            Some(op) => (op, 2),
-            None => (lower(instruction, wanted[number]), 1),
-        };
-        code.push(op, &instructions[number + count - 1], count);
+    for (op, count) in reversed.into_iter().rev() {
         number += count;
+        code.push(op, &instructions[number - 1], count);
     }
     code.finish()
 }
 
-/// For each instruction, whether anybody may look at the flags it leaves: a
-/// later instruction, whoever runs after the block, or the handler of a later
-/// instruction's fault.
-fn wanted_flags(instructions: &[Instruction]) -> Vec<bool> {
-    let mut wanted = vec![true; instructions.len()];
-    let mut later = true;
-    for (instruction, wanted) in instructions.iter().zip(&mut wanted).rev() {
-        *wanted = later;
-        if overwrites_flags(instruction) {
-            later = false;
-        }
-        if instruction.rflags_read() & ARITHMETIC != 0 || can_stop(instruction) {
-            later = true;
-        }
-    }
-    wanted
+/// Whether flags are wanted before an instruction, if they are or are not
+/// behind it.
+fn wants_flags(instruction: &Instruction, behind: bool) -> bool {
+    let reads = instruction.rflags_read() & ARITHMETIC != 0;
+    reads || can_stop(instruction) || behind && !overwrites_flags(instruction)
 }
 
 /// Whether all six flags are new after an instruction, whatever its operands.
@@ -189,23 +193,35 @@ fn can_stop(instruction: &Instruction) -> bool {
         || !(is_lea || (0..instruction.op_count()).all(harmless))
 }
 
-/// The operation for one instruction; one that traps if there is none.
-fn lower(instruction: &Instruction, flags: bool) -> Op {
-    if instruction.is_invalid() {
-        return Op::new(instruction, invalid);
-    }
-    family::lower(instruction, flags).unwrap_or_else(|| {
-        let run = if system::is_system(instruction) {
-            system_instruction
+/// Whether the block may be left behind an instruction, since it has stored.
+fn can_leave(instruction: &Instruction) -> bool {
+    instruction.op0_kind() != OpKind::Register && can_stop(instruction)
+}
+
+/// The operation for an instruction that no family knows.
+fn trapping(instruction: &Instruction) -> Op {
+    let run = if instruction.is_invalid() {
+        // Nothing that is an instruction is longer, whatever follows.
+        if instruction.len() < 15 {
+            invalid
         } else {
-            unimplemented
-        };
-        Op::new(instruction, run)
-    })
+            too_long
+        }
+    } else if system::is_system(instruction) {
+        system_instruction
+    } else {
+        unimplemented
+    };
+    Op::new(instruction, run)
 }
 
 fn invalid(s: &mut State, _: &Op, rest: &[Op]) -> Flow {
     s.stop(INVALID, rest)
+}
+
+/// After fourteen prefixes, whatever follows.
+fn too_long(s: &mut State, _: &Op, rest: &[Op]) -> Flow {
+    s.stop(Trap::Fault(Fault::GeneralProtection(0)), rest)
 }
 
 fn unimplemented(s: &mut State, _: &Op, rest: &[Op]) -> Flow {

@@ -83,7 +83,8 @@ impl State {
         self.flags = Flags::from_bits(context.flags);
         self.down = context.flags & flags::DF != 0;
         self.rip = context.rip;
-        let ran_here_last = context.space.token == self.token;
+        let ran_here_last =
+            context.space.token == self.token && context.space.memory.same(&self.memory);
         self.token += 1;
         context.space.token = self.token;
         let asked = context.space.take_flush();

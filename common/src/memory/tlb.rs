@@ -22,6 +22,9 @@ const PAGE: u64 = !(PAGE_SIZE - 1);
 pub(crate) struct Tlb {
     memory: Memory,
     entries: Box<[Entry; ENTRIES]>,
+    /// Whether some entries are parts of larger pages, which must be forgotten
+    /// together.
+    has_large: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -72,19 +75,27 @@ impl Tlb {
     /// An empty TLB for an address space in `memory`.
     pub fn new(memory: Memory) -> Tlb {
         let entries = Box::new([EMPTY; ENTRIES]);
-        Tlb { memory, entries }
+        Tlb {
+            memory,
+            entries,
+            has_large: false,
+        }
     }
 
     /// Forgets everything, and goes over to `memory`.
     pub fn clear(&mut self, memory: &Memory) {
         self.entries.fill(EMPTY);
+        self.has_large = false;
         if !self.memory.same(memory) {
             self.memory = memory.clone();
         }
     }
 
-    /// Forgets the page of `address`.
+    /// Forgets the page of `address`, and perhaps others.
     pub fn forget(&mut self, address: u64) {
+        if std::mem::take(&mut self.has_large) {
+            self.entries.fill(EMPTY);
+        }
         self.entries[index(address)] = EMPTY;
     }
 
@@ -96,6 +107,7 @@ impl Tlb {
             return;
         };
         let page = address & PAGE;
+        self.has_large |= to.large;
         self.entries[index(address)] = Entry {
             read: page,
             write: if to.writable && to.dirty {
@@ -179,6 +191,7 @@ mod tests {
             writable,
             executable: true,
             dirty,
+            large: false,
         }
     }
 
@@ -206,6 +219,18 @@ mod tests {
         }
         tlb.fill(0, &page(0, true, true));
         assert!(tlb.slot::<u64>(0).unwrap().store(1));
+    }
+
+    #[test]
+    fn a_large_page_is_forgotten_as_a_whole() {
+        let mut tlb = Tlb::new(Memory::new(8192).unwrap());
+        let large = Translation {
+            large: true,
+            ..page(0, true, true)
+        };
+        tlb.fill(0, &large);
+        tlb.forget(0x1000);
+        assert_eq!(tlb.read::<u8>(0), None);
     }
 
     #[test]

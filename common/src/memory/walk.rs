@@ -30,6 +30,8 @@ pub struct Translation {
     pub executable: bool,
     /// Whether the dirty bit is set, so that a write needs no second walk.
     pub dirty: bool,
+    /// Whether the page is larger than 4 KiB.
+    pub large: bool,
 }
 
 const PRESENT: u64 = 1 << 0;
@@ -95,6 +97,7 @@ pub fn translate(space: &Space, address: u64, access: Access) -> Result<Translat
             writable: rights & WRITABLE != 0,
             executable,
             dirty: (entry | written) & DIRTY != 0,
+            large: shift != 12,
         });
     }
     unreachable!("the last level is always a leaf")

@@ -27,9 +27,8 @@ pub enum Frame {
     Stopped,
     /// The guest wrote to its console.
     Console(Bytes),
-    /// The version goes round and round without any virtual time passing, and
-    /// was stopped.
-    Stuck,
+    /// The stand stopped the version, since it got nowhere.
+    GivenUp(GivenUp),
     /// The version's code panicked.
     Panic(Panic),
     /// The last frame: the run is over and the runner still stands.
@@ -66,6 +65,16 @@ impl<'de> Deserialize<'de> for Bytes {
             _ => Err(serde::de::Error::custom("not pairs of hexadecimal digits")),
         }
     }
+}
+
+/// Why the stand stopped a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GivenUp {
+    /// It goes round and round without any virtual time passing.
+    StandsStill,
+    /// It lets the guest run on, long after the limit.
+    RunsOn,
 }
 
 /// A panic in the version's code.

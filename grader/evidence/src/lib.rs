@@ -16,7 +16,7 @@ mod scenario;
 pub mod stand;
 mod writer;
 
-pub use frame::{Bytes, End, Frame, Panic, Prepared, RegisterFile, SCHEMA};
+pub use frame::{Bytes, End, Frame, GivenUp, Panic, Prepared, RegisterFile, SCHEMA};
 pub use reader::{Evidence, Reader};
 pub use scenario::{Scenario, ThreadKernel};
 pub use writer::{CONSOLE_BOUND, Writer};

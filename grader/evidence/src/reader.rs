@@ -1,6 +1,6 @@
 //! Reads an evidence file, whole or while it grows.
 
-use crate::frame::{End, Frame, Panic, Prepared, SCHEMA};
+use crate::frame::{End, Frame, GivenUp, Panic, Prepared, SCHEMA};
 use common::trace::Record;
 use std::io;
 use std::path::Path;
@@ -19,8 +19,8 @@ pub struct Evidence {
     /// How many records there had been when the version came back because of
     /// the scenario's kick; `None` if it did not.
     pub stopped_after: Option<usize>,
-    /// The version went round and round without any virtual time passing.
-    pub stuck: bool,
+    /// The stand stopped the version.
+    pub given_up: Option<GivenUp>,
     /// The version's code panicked.
     pub panic: Option<Panic>,
     /// How things stood when the run was over; `None` if the runner did not
@@ -81,7 +81,7 @@ impl Reader {
             Frame::Stopped => self.evidence.stopped_after = Some(self.evidence.records.len()),
             Frame::Record(record) => self.evidence.records.push(record),
             Frame::Console(bytes) => self.evidence.console.extend(bytes.0),
-            Frame::Stuck => self.evidence.stuck = true,
+            Frame::GivenUp(why) => self.evidence.given_up = Some(why),
             Frame::Panic(panic) => self.evidence.panic = Some(panic),
             Frame::End(end) => self.evidence.end = Some(*end),
         }

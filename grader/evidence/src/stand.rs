@@ -5,7 +5,7 @@
 //! version with nothing but its own two jobs: what is reported was seen by the
 //! machine, and how it ended is reported as a claim.
 
-use crate::frame::{End, Panic, Prepared, RegisterFile};
+use crate::frame::{End, GivenUp, Panic, Prepared, RegisterFile};
 use crate::{Scenario, Writer, limits};
 use common::devices::Apic;
 use common::trace::{Event, Record};
@@ -113,37 +113,49 @@ fn watch(pcpu: &mut Pcpu<Box<dyn Cpu>>, scenario: &Scenario, writer: &Writer) {
         entry: scenario.kick_at,
         kick: pcpu.kick.clone(),
     };
-    let mut clock = Clock::default();
+    let mut clock = Clock::new(scenario.limit);
     pcpu.recorder.record_all(Box::new(move |record| {
         writer.record(record);
         kick.look(record);
-        if clock.stands_still(record.time) {
-            writer.stuck();
-            resume_unwind(Box::new("no time passes")); // to `run`, below
+        if let Some(why) = clock.look(record.time) {
+            writer.given_up(why);
+            resume_unwind(Box::new("given up")); // to `run`, below
         }
     }));
 }
 
-/// Every entry into the guest takes time. A loop that records event after event
-/// while none passes would never end.
-#[derive(Default)]
+/// Looks whether virtual time passes, and whether it passes too far: code that
+/// gets nowhere is found here, and in every run at the same event.
 struct Clock {
-    time: Time,
+    now: Time,
     /// How many events there were at this time.
     events: u64,
+    /// Long after the limit: not even an entry too many comes here.
+    end: Time,
 }
 
 impl Clock {
-    fn stands_still(&mut self, now: Time) -> bool {
+    fn new(limit: Time) -> Clock {
+        Clock {
+            now: Time::ZERO,
+            events: 0,
+            end: limit + limit.0 + 1_000_000,
+        }
+    }
+
+    fn look(&mut self, now: Time) -> Option<GivenUp> {
         const TOO_MANY: u64 = 1_000;
-        if now != self.time {
-            *self = Clock {
-                time: now,
-                events: 0,
-            };
+        if now != self.now {
+            (self.now, self.events) = (now, 0);
         }
         self.events += 1;
-        self.events == TOO_MANY
+        if self.events == TOO_MANY {
+            Some(GivenUp::StandsStill)
+        } else if now > self.end {
+            Some(GivenUp::RunsOn)
+        } else {
+            None
+        }
     }
 }
 

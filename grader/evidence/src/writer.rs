@@ -1,6 +1,6 @@
 //! Writes an evidence file while the guest runs.
 
-use crate::frame::{Bytes, End, Frame, Panic, Prepared, SCHEMA};
+use crate::frame::{Bytes, End, Frame, GivenUp, Panic, Prepared, SCHEMA};
 use common::trace::Record;
 use std::fs::File;
 use std::io::{self, Write};
@@ -81,9 +81,9 @@ impl Writer {
         self.state().put(&Frame::Stopped);
     }
 
-    /// Reports that no time passes any more.
-    pub fn stuck(&self) {
-        self.state().put(&Frame::Stuck);
+    /// Reports that the stand stops the version.
+    pub fn given_up(&self, why: GivenUp) {
+        self.state().put(&Frame::GivenUp(why));
     }
 
     /// Reports a panic of the version's code.

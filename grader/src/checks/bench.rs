@@ -23,6 +23,10 @@ pub struct Bench<'a> {
     patience: Cell<u64>,
 }
 
+/// The end of time for guests that end by themselves: they need a quarter of it
+/// at most.
+const LIMIT: u64 = 8_000_000;
+
 /// Seconds for a version that has already been seen to hang: still several
 /// times what a run takes.
 const LITTLE_PATIENCE: u64 = 2;
@@ -56,7 +60,7 @@ impl<'a> Bench<'a> {
         arrange: impl FnOnce(Order) -> Order,
     ) -> Result<Run, LabError> {
         let guest = guest.into();
-        let mut order = arrange(guest.order(seed));
+        let mut order = arrange(guest.order(seed).limit(LIMIT));
         order.scenario.patience = self.patience.get();
         let observation = observe(self.runner, &order, |_| {})?;
         let run = Run::new(self.stage, guest, seed, observation);

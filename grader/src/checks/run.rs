@@ -164,18 +164,15 @@ impl Run {
             return Ok(());
         };
         let (line, expected, got) = text::differing_lines(wanted, seen, at);
-        let mut failure = self.failure(
+        let failure = self.failure(
             format!("console line {line}: {expected}"),
             format!("console line {line}: {got}"),
             self.console_record(at),
         );
-        if let Some(not_yet) = self.fate.not_yet() {
-            failure.not_yet = Some(not_yet.to_string());
-        }
         Err(failure
             .thought(
                 "the line above is what the guest computed from its registers, its memory and the \
-             answers of its devices. Which of them did it not get back as it left them?",
+                 answers of its devices. Which of them did it not get back as it left them?",
             )
             .into())
     }

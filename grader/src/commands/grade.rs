@@ -75,10 +75,14 @@ fn details(paint: Paint, stage: &StageVerdict) {
     if let Some(diagnostics) = &stage.diagnostics {
         say!("{}", diagnostics.trim_end());
     }
-    for check in &stage.checks {
-        if let (Outcome::Error, Some(reason)) = (check.outcome, &check.reason) {
-            say!("\n{} could not be made: {reason}", check.name);
-        }
+    let errors = stage
+        .checks
+        .iter()
+        .filter(|check| check.outcome == Outcome::Error);
+    let mut reasons: Vec<_> = errors.filter_map(|check| check.reason.as_ref()).collect();
+    reasons.dedup();
+    for reason in reasons {
+        say!("\nchecks could not be made: {reason}");
     }
     let failed = stage.checks.iter().filter(|check| !check.is_not_yet());
     let failed = failed.filter_map(|check| Some((check, check.failure.as_ref()?)));

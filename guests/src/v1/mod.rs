@@ -2,6 +2,7 @@
 
 mod compute;
 mod entry;
+mod failing;
 mod halt;
 mod hostile;
 mod keeper;
@@ -20,13 +21,14 @@ static WORKLOADS: [Guest; 5] = [
 ];
 
 /// The guests that do not.
+static FAILING: Guest = failing::GUEST;
 static HALT: Guest = halt::GUEST;
 static HOSTILE: [Guest; 9] = hostile::GUESTS;
 
 /// All guests of version 1: first those that end well, then those that a
 /// hypervisor has to survive.
 pub fn guests() -> impl Iterator<Item = &'static Guest> {
-    WORKLOADS.iter().chain([&HALT]).chain(&HOSTILE)
+    WORKLOADS.iter().chain([&FAILING, &HALT]).chain(&HOSTILE)
 }
 
 /// The guest of this name.

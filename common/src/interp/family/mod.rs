@@ -48,6 +48,9 @@ const FAMILIES: &[Lower] = &[
 
 /// The operation for an instruction, if any family knows it.
 pub fn lower(instruction: &Instruction, flags: bool) -> Option<Op> {
+    if instruction.is_invalid() {
+        return None;
+    }
     if instruction.has_lock_prefix() {
         return atomic::lower(instruction, flags);
     }
@@ -62,7 +65,7 @@ pub use fused::fuse;
 enum Form {
     /// Register and register, or one register.
     Rr,
-    /// Register and immediate.
+    /// Register and immediate, or an immediate alone.
     Ri,
     /// Register, from memory.
     Rm,
@@ -76,7 +79,8 @@ impl Form {
     fn of(instruction: &Instruction) -> Form {
         let first = instruction.op0_kind();
         let second = match instruction.op_count() {
-            1 => OpKind::Register,
+            1 if first == OpKind::Memory => OpKind::Register,
+            1 => first,
             _ => instruction.op1_kind(),
         };
         match (first, second) {

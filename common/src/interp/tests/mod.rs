@@ -1,5 +1,10 @@
 //! The CPU as a whole: budgets, kicks, traps, blocks.
 
+mod changes;
+mod devices;
+mod paging;
+mod random;
+
 use super::testing::*;
 use crate::{Cpu, Fault, Gpr, Kick, SystemInstruction, Time, Trap};
 use iced_x86::code_asm::*;
