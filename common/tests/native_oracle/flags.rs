@@ -67,35 +67,31 @@ pub fn width(instruction: &Instruction) -> u32 {
 
 /// SDM vol. 2, SAL/SAR/SHL/SHR, RCL/RCR/ROL/ROR, SHLD and SHRD: a count of 0
 /// changes nothing, OF is defined for a count of 1 only, and CF of a shift
-/// only for a count below the width.
+/// only for a count below the width. (iced takes a rotation through carry by 9,
+/// all around a byte, for one by 0; the manual defines its OF neither.)
 fn shift(instruction: &Instruction, count: u32, listed: Effect) -> Effect {
     use Mnemonic::*;
-    let width = width(instruction);
-    let rotates = matches!(instruction.mnemonic(), Rol | Ror | Rcl | Rcr);
-    let through_carry = matches!(instruction.mnemonic(), Rcl | Rcr);
-    let arithmetic = instruction.mnemonic() == Sar;
-    let (touched, moved) = match (rotates, through_carry) {
-        (true, true) => (CF | OF, count % (width + 1)),
-        (true, false) => (CF | OF, count),
-        (false, _) => (ARITHMETIC, count),
-    };
+    let mnemonic = instruction.mnemonic();
+    let rotates = matches!(mnemonic, Rol | Ror | Rcl | Rcr);
+    let touched = if rotates { CF | OF } else { ARITHMETIC };
     let mut leaves_undefined = if rotates { 0 } else { AF };
-    if moved != 1 {
+    if count != 1 {
         leaves_undefined |= OF;
     }
-    if !rotates && !arithmetic && moved >= width {
+    if !rotates && mnemonic != Sar && count >= width(instruction) {
         leaves_undefined |= CF;
     }
-    if moved == 0 {
-        return Effect {
-            defines: 0,
-            leaves_undefined: 0,
-            ..listed
-        };
+    let mut defines = touched & !leaves_undefined;
+    if matches!(mnemonic, Rcl | Rcr) {
+        // It may be all around: then CF is what it was.
+        defines &= !CF;
+    }
+    if count == 0 {
+        (defines, leaves_undefined) = (0, 0);
     }
     Effect {
         reads: listed.reads,
-        defines: touched & !leaves_undefined,
+        defines,
         leaves_undefined,
     }
 }
@@ -128,7 +124,7 @@ mod tests {
     fn a_count_of_zero_after_masking_changes_nothing() {
         let effect = with_cl(Code::Shl_rm32_CL, Register::EAX, 32);
         assert_eq!((effect.defines, effect.leaves_undefined), (0, 0));
-        let effect = with_cl(Code::Rcl_rm8_CL, Register::AL, 9);
+        let effect = with_cl(Code::Rol_rm64_CL, Register::RAX, 64);
         assert_eq!((effect.defines, effect.leaves_undefined), (0, 0));
     }
 
@@ -140,6 +136,8 @@ mod tests {
         );
         let undefined = with_cl(Code::Shl_rm32_CL, Register::EAX, 2).leaves_undefined;
         assert_eq!(undefined, AF | OF);
+        let effect = with_cl(Code::Rcl_rm8_CL, Register::AL, 9);
+        assert_eq!((effect.defines, effect.leaves_undefined), (0, OF));
     }
 
     #[test]

@@ -5,9 +5,11 @@
 //! same registers, memory, and flags as far as the manual defines these.
 //!
 //! ```text
-//!  corpus     which instructions          flags    what they leave undefined
-//!  step       one of them, harmless   ->  program  machine code
-//!  native     the host's CPU              guest    the software CPU
+//!  corpus    which instructions             flags    what they leave undefined
+//!  step      one of them, made harmless  -> program  machine code
+//!    operands, memory, strings, division, jumps
+//!  native    runs it on the host's CPU      guest    on the software CPU
+//!  oracle    compares
 //! ```
 //!
 //! | variable | meaning |
@@ -23,7 +25,10 @@
 
 mod corpus;
 mod dice;
+mod division;
 mod flags;
+mod jumps;
+mod memory;
 mod operands;
 mod program;
 mod state;

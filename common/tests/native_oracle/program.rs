@@ -1,8 +1,9 @@
 //! A sequence of steps as machine code, and what is known about its flags.
 
 use crate::flags::{Effect, effect};
+use crate::jumps::TARGET;
 use crate::state::{CODE_PAGES, Layout, name_flags};
-use crate::step::{Made, Step, TARGET};
+use crate::step::{Made, Step};
 use common::{PAGE_SIZE, flags};
 use iced_x86::{Code, Encoder, Formatter, Instruction, IntelFormatter, OpKind, Register};
 use std::fmt::Write;

@@ -4,6 +4,7 @@
 use crate::dice::Dice;
 use crate::operands::{Maker, sized};
 use crate::state::Layout;
+use crate::{division, jumps, strings};
 use iced_x86::{Code, Instruction, Mnemonic, OpCodeOperandKind, OpKind, Register};
 
 /// A step as proptest makes and shrinks it.
@@ -14,7 +15,7 @@ pub struct Step {
 }
 
 /// A step in machine terms. A branch target, and the displacement of a `lea`
-/// on RIP, of [`TARGET`] stand for the step that `skip` leads to.
+/// on RIP, of [`jumps::TARGET`] stand for the step that `skip` leads to.
 pub struct Made {
     pub before: Vec<Instruction>,
     pub instruction: Instruction,
@@ -23,9 +24,6 @@ pub struct Made {
     /// What CL holds if the step has loaded it.
     pub count: Option<u8>,
 }
-
-/// Stands for the address of the step that a jump leads to.
-pub const TARGET: u64 = 0x7a67_e700;
 
 impl Step {
     /// The instructions of this step, which depend on nothing but the step and
@@ -177,16 +175,16 @@ fn prepare(maker: &mut Maker) -> Option<u8> {
     use Mnemonic::*;
     let instruction = maker.instruction;
     match instruction.mnemonic() {
-        Div => divide(maker, false),
-        Idiv => divide(maker, true),
+        Div => division::divide(maker, false),
+        Idiv => division::divide(maker, true),
         Shld | Shrd => return limit_count(maker),
         Bsf | Bsr => make_nonzero(maker),
         Bt | Bts | Btr | Btc => limit_bit_offset(maker),
         Cmpxchg if maker.dice.one_in(2) => expect_equal(maker),
         Cmpxchg8b | Cmpxchg16b if maker.dice.one_in(2) => expect_equal_pair(maker),
-        Jrcxz | Jecxz | Loop | Loope | Loopne => few_iterations(maker),
-        Jmp | Call => lead_to_target(maker),
-        Ret => return_to_target(maker),
+        Jrcxz | Jecxz | Loop | Loope | Loopne => jumps::few_iterations(maker),
+        Jmp | Call => jumps::lead_to_target(maker),
+        Ret => jumps::return_to_target(maker),
         Enter => {
             let (size, level) = (maker.dice.below(64), maker.dice.below(40));
             maker.instruction.set_immediate16(size as u16);
@@ -203,7 +201,7 @@ fn prepare(maker: &mut Maker) -> Option<u8> {
             let value = maker.dice.word() & 0xffff | 0x1f80;
             maker.fill_memory(value, 4);
         }
-        _ if instruction.is_string_instruction() => crate::strings::prepare(maker),
+        _ if instruction.is_string_instruction() => strings::prepare(maker),
         _ => {}
     }
     if instruction.op_kinds().len() > 1 && instruction.op1_register() == Register::CL {
@@ -267,53 +265,6 @@ fn limit_bit_offset(maker: &mut Maker) {
     maker.load(register.full_register(), value);
 }
 
-/// Loads dividend and divisor so that the quotient fits.
-fn divide(maker: &mut Maker, signed: bool) {
-    let memory = maker.instruction.op0_kind() == OpKind::Memory;
-    let size = match memory {
-        true => maker.instruction.memory_size().size(),
-        false => maker.instruction.op0_register().size(),
-    };
-    let bits = 8 * size as u32;
-    let [quotient, divisor, rest] = [(); 3].map(|()| maker.dice.value());
-    let (dividend, divisor) = match signed {
-        true => signed_dividend(quotient, divisor, rest, bits),
-        false => unsigned_dividend(quotient, divisor, rest, bits),
-    };
-    match memory {
-        true => maker.fill_memory(divisor, size),
-        false => maker.load(maker.instruction.op0_register(), divisor),
-    }
-    if bits == 8 {
-        maker.load(Register::RAX, dividend as u64);
-    } else {
-        let garbage = maker.dice.word().checked_shl(bits).unwrap_or(0);
-        let mask = u64::MAX >> (64 - bits);
-        maker.load(Register::RAX, dividend as u64 & mask | garbage);
-        maker.load(Register::RDX, (dividend >> bits) as u64 & mask | garbage);
-    }
-}
-
-fn unsigned_dividend(quotient: u64, divisor: u64, rest: u64, bits: u32) -> (u128, u64) {
-    let mask = u64::MAX >> (64 - bits);
-    let divisor = (divisor & mask).max(1);
-    let rest = (rest & mask) % divisor;
-    let dividend = u128::from(quotient & mask) * u128::from(divisor) + u128::from(rest);
-    (dividend, divisor)
-}
-
-fn signed_dividend(quotient: u64, divisor: u64, rest: u64, bits: u32) -> (u128, u64) {
-    let extend = |value: u64| i128::from((value as i64) << (64 - bits) >> (64 - bits));
-    let divisor = match extend(divisor) {
-        0 => 1,
-        other => other,
-    };
-    let product = extend(quotient) * divisor;
-    let rest = (extend(rest) % divisor).abs();
-    let rest = if product < 0 { -rest } else { rest };
-    ((product + rest) as u128, divisor as u64)
-}
-
 /// Loads the accumulator with what the destination of CMPXCHG holds.
 fn expect_equal(maker: &mut Maker) {
     let mut load = maker.instruction;
@@ -347,54 +298,4 @@ fn expect_equal_pair(maker: &mut Maker) {
         load.set_memory_displacement64(displacement);
         maker.before.push(load);
     }
-}
-
-fn few_iterations(maker: &mut Maker) {
-    maker.instruction.set_near_branch64(TARGET);
-    if maker.dice.one_in(2) {
-        let count = maker.dice.below(3) | maker.dice.below(2) << 32;
-        maker.load(Register::RCX, count);
-    }
-}
-
-/// Puts the target's address where an indirect jump or call takes it from.
-fn lead_to_target(maker: &mut Maker) {
-    match maker.instruction.op0_kind() {
-        OpKind::Memory => {
-            let carrier = maker.fresh();
-            maker.before.push(load_target(carrier));
-            let mut store = maker.on_same_memory(Code::Mov_rm64_r64, 0);
-            store.set_op1_register(carrier);
-            maker.before.push(store);
-        }
-        OpKind::Register => {
-            let register = maker.instruction.op0_register();
-            maker.before.push(load_target(register));
-        }
-        _ => maker.instruction.set_near_branch64(TARGET),
-    }
-}
-
-fn return_to_target(maker: &mut Maker) {
-    let carrier = maker.fresh();
-    maker.before.push(load_target(carrier));
-    let mut push = Instruction::default();
-    push.set_code(Code::Push_r64);
-    push.set_op0_register(carrier);
-    maker.before.push(push);
-    if maker.instruction.op_count() == 1 {
-        let released = maker.dice.below(64);
-        maker.instruction.set_immediate16(released as u16);
-    }
-}
-
-fn load_target(register: Register) -> Instruction {
-    let mut lea = Instruction::default();
-    lea.set_code(Code::Lea_r64_m);
-    lea.set_op0_register(register);
-    lea.set_op1_kind(OpKind::Memory);
-    lea.set_memory_base(Register::RIP);
-    lea.set_memory_displ_size(8);
-    lea.set_memory_displacement64(TARGET);
-    lea
 }
