@@ -51,6 +51,11 @@ pub enum Ending {
     /// The instruction at the symbol `deed` cannot be carried out. A guest that
     /// survives it says so and exits with [`SURVIVED`].
     Death(Cause),
+    /// An exception cannot be delivered, nor the exception that this causes, nor
+    /// the double fault that this makes: the CPU shuts down. The vectors are
+    /// those of the last three exceptions but #DF itself: the first that was
+    /// not delivered, what went wrong with it, what went wrong with #DF.
+    TripleFault([u8; 3]),
     /// It runs until it is stopped, printing these bytes again and again (none
     /// at all if it is silent).
     Never {

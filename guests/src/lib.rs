@@ -6,11 +6,13 @@
 //! it never runs one, and it knows nothing of hypervisors.
 //!
 //! - [`v1`] is the catalogue of version 1's guests: name, purpose, builder, model.
+//!   [`v2`], [`v3`] and [`v4`] are those of versions 2 to 4.
 //! - [`mod@bench`] has four kernels to measure the speed of an engine with.
 //! - [`pvh`] wraps an image so that QEMU boots it: the proof that the machine
 //!   described here is a PC and not an invention.
-//! - [`asm`], [`program`] and [`console`] are what guests are written with;
-//!   [`image`] is what comes out.
+//! - [`asm`], [`program`] and [`console`] are what guests are written with, and
+//!   [`kernel`] what those that handle interrupts are built of; [`image`] is what
+//!   comes out.
 //!
 //! # The machine a guest finds
 //!
@@ -42,7 +44,11 @@ pub mod catalogue;
 pub mod console;
 mod elf;
 pub mod image;
+pub mod kernel;
 pub mod program;
 pub mod pvh;
 mod random;
 pub mod v1;
+pub mod v2;
+pub mod v3;
+pub mod v4;

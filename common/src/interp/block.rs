@@ -20,6 +20,8 @@ use iced_x86::Instruction;
 pub const NONE: u32 = u32::MAX;
 /// How many blocks are kept; then all are forgotten.
 const CAPACITY: usize = 1 << 16;
+/// How many targets of computed jumps are at hand; a power of two.
+const RECENT: usize = 1 << 10;
 /// How many bytes a block can have: it never leaves its page, but for the tail
 /// of one last instruction.
 const WINDOW: usize = 256;
@@ -84,6 +86,8 @@ pub struct Cache {
     blocks: Vec<Block>,
     /// First block of each hash; a power of two of them.
     heads: Vec<u32>,
+    /// The block that was found last for each lowest part of an address.
+    recent: Box<[u32; RECENT]>,
 }
 
 impl Cache {
@@ -91,6 +95,7 @@ impl Cache {
         Cache {
             blocks: Vec::new(),
             heads: vec![NONE; 64],
+            recent: Box::new([NONE; RECENT]),
         }
     }
 
@@ -104,12 +109,21 @@ impl Cache {
         &mut self.blocks[id as usize]
     }
 
-    /// A block at `rip` that is true now, without any work.
+    /// A block at `rip` that was found not long ago, for the returns and
+    /// computed jumps of a program. Whether it is true now is not said.
     #[inline(always)]
-    pub fn find(&self, rip: u64, view: View, stamp: u64) -> Option<u32> {
+    pub fn recent(&self, rip: u64, view: View) -> Option<u32> {
+        let id = self.recent[rip as usize % RECENT];
+        let block = self.blocks.get(id as usize)?;
+        (block.rip == rip && block.view == view).then_some(id)
+    }
+
+    /// A block at `rip` that is true now, without any work.
+    pub fn find(&mut self, rip: u64, view: View, stamp: u64) -> Option<u32> {
         let mut id = self.heads[self.hash(rip)];
         while let Some(block) = self.blocks.get(id as usize) {
             if block.rip == rip && block.stamp == stamp && block.view == view {
+                self.recent[rip as usize % RECENT] = id;
                 return Some(id);
             }
             id = block.chain;

@@ -116,7 +116,9 @@ impl Flags {
     /// PF.
     #[inline(always)]
     pub fn parity(self) -> bool {
-        ((self.result ^ self.aux >> 8) as u8).count_ones().is_multiple_of(2)
+        ((self.result ^ self.aux >> 8) as u8)
+            .count_ones()
+            .is_multiple_of(2)
     }
 
     /// AF.

@@ -37,7 +37,7 @@
 //!    operands over (first register in `dst`, second in `src`, an immediate in
 //!    `imm`, the memory operand in its fields), and `imm` and `disp` are free
 //!    for other uses where they are not needed. A locked instruction is only
-//!    offered to families if `locks` there says so.
+//!    offered to `family/atomic.rs`.
 //! 2. An operation is `fn(&mut State, &Op, rest: &[Op]) -> Flow`. It ends with
 //!    [`next(s, rest)`](op::next), in tail position: nothing may need to be
 //!    dropped and no reference to a local may be alive, or the jump becomes a

@@ -51,25 +51,27 @@ pub fn run(state: &mut State, cache: &mut Cache, kick: &Kick) -> Trap {
                 }
             }
             state.budget -= block.length;
-            let link = match next(state, &block.code.ops) {
-                Flow::Through | Flow::End => 0,
-                Flow::Taken => 1,
-                Flow::Indirect => continue 'find,
-                stopped => {
-                    let all = block.code.ops.len();
-                    match finish(state, cache, id, stopped, all, false) {
-                        Ok(()) => continue 'find,
-                        Err(trap) => return trap,
-                    }
+            let flow = next(state, &block.code.ops);
+            if let Some(link) = flow.link() {
+                let linked = block.links[link];
+                if linked == NONE {
+                    state.rip = block.targets[link];
+                    from = Some((id, link));
+                    continue 'find;
                 }
-            };
-            let linked = block.links[link];
-            if linked == NONE {
-                state.rip = block.targets[link];
-                from = Some((id, link));
-                continue 'find;
+                id = linked;
+            } else if flow == Flow::Indirect {
+                match cache.recent(state.rip, view) {
+                    Some(recent) => id = recent,
+                    None => continue 'find,
+                }
+            } else {
+                let all = block.code.ops.len();
+                match finish(state, cache, id, flow, all, false) {
+                    Ok(()) => continue 'find,
+                    Err(trap) => return trap,
+                }
             }
-            id = linked;
         }
     }
 }
@@ -90,8 +92,7 @@ fn run_part(state: &mut State, cache: &mut Cache, id: u32) -> Result<(), Trap> {
     state.budget = 0;
     let flow = next(state, &code.ops[..count]);
     match flow {
-        Flow::End => state.rip = rip.wrapping_add(code.places[count].offset.into()),
-        Flow::Through => state.rip = targets[0],
+        Flow::Through => state.rip = rip.wrapping_add(code.places[count].offset.into()),
         Flow::Taken => state.rip = targets[1],
         Flow::Indirect => {}
         stopped => return finish(state, cache, id, stopped, count, true),

@@ -82,7 +82,7 @@ impl Core {
     /// nonsense; one that panics takes the host down with its guest. Report the
     /// trap as it came and leave the context alone: RIP still shows the
     /// instruction that could not go on, and the report explains it.
-    fn refuse(&mut self, trap: Trap) -> Next {
+    pub fn refuse(&mut self, trap: Trap) -> Next {
         // BEGIN SOLUTION
         Next::Exit(Exit::Unsupported(trap))
         // END SOLUTION

@@ -1,15 +1,21 @@
 //! The instruction families, one file each.
 
 mod arithmetic;
+mod atomic;
 mod bits;
+mod bmi;
 mod branches;
 mod convert;
+mod count;
 mod fused;
 mod misc;
 mod moves;
 mod multiply;
 mod shifts;
+mod source;
+mod sse;
 mod stack;
+mod string;
 mod unary;
 
 use super::op::Op;
@@ -33,23 +39,26 @@ const FAMILIES: &[Lower] = &[
     bits::lower,
     convert::lower,
     misc::lower,
+    atomic::lower,
+    string::lower,
+    count::lower,
+    bmi::lower,
+    sse::lower,
 ];
 
 /// The operation for an instruction, if any family knows it.
 pub fn lower(instruction: &Instruction, flags: bool) -> Option<Op> {
-    if instruction.is_invalid() || instruction.has_lock_prefix() && !locks(instruction) {
+    if instruction.is_invalid() {
         return None;
+    }
+    if instruction.has_lock_prefix() {
+        return atomic::lower(instruction, flags);
     }
     FAMILIES.iter().find_map(|lower| lower(instruction, flags))
 }
 
 /// One operation for two instructions, if there is one.
 pub use fused::fuse;
-
-/// Whether the families below know the locked form of an instruction.
-fn locks(_: &Instruction) -> bool {
-    false
-}
 
 /// Where the operands of an instruction with one or two of them are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +87,7 @@ impl Form {
             (OpKind::Memory, OpKind::Register) => Form::Mr,
             (OpKind::Memory, _) => Form::Mi,
             (_, OpKind::Memory) => Form::Rm,
-            (_, OpKind::Register) => Form::Rr,
+            (OpKind::Register, OpKind::Register) => Form::Rr,
             _ => Form::Ri,
         }
     }

@@ -8,7 +8,7 @@ use crate::interp::int::Int;
 use crate::interp::op::{Flow, Op, Reg, Run, next};
 use crate::interp::state::State;
 use crate::{Size, Trap};
-use iced_x86::{Instruction, Mnemonic, OpKind};
+use iced_x86::{Code, Instruction, Mnemonic, OpKind};
 
 pub fn lower(instruction: &Instruction, _: bool) -> Option<Op> {
     match instruction.mnemonic() {
@@ -162,8 +162,8 @@ fn pop_m<T: Int>(s: &mut State, op: &Op, rest: &[Op]) -> Flow {
 }
 
 fn leave(instruction: &Instruction) -> Run {
-    match instruction.stack_pointer_increment() {
-        2 => leave_frame::<u16>,
+    match instruction.code() {
+        Code::Leavew => leave_frame::<u16>,
         _ => leave_frame::<u64>,
     }
 }
@@ -180,7 +180,6 @@ fn leave_frame<T: Int>(s: &mut State, op: &Op, rest: &[Op]) -> Flow {
 
 /// `imm` is the frame's size, `disp` the nesting level (0 to 31).
 fn enter(instruction: &Instruction) -> Op {
-    use iced_x86::Code;
     let run = match instruction.code() {
         Code::Enterw_imm16_imm8 => enter_frame::<u16> as Run,
         _ => enter_frame::<u64>,

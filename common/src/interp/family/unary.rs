@@ -18,8 +18,8 @@ pub trait Unary: 'static {
 
 pub struct Inc;
 pub struct Dec;
-struct Neg;
-struct Not;
+pub struct Neg;
+pub struct Not;
 
 impl Unary for Inc {
     #[inline(always)]
