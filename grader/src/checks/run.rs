@@ -69,7 +69,8 @@ impl Run {
     }
 
     /// Passes if the guest printed what its model prints and ended as its model
-    /// ends; reports whichever went wrong first.
+    /// ends; reports whichever went wrong first. How a guest dies is for the
+    /// check to say: each version has its own way of it.
     ///
     /// # Errors
     /// The difference.
@@ -78,7 +79,9 @@ impl Run {
             catalogue::Ending::Exit(code) => Ending::Exited(code),
             catalogue::Ending::Halt => Ending::Halted,
             catalogue::Ending::Never { .. } => Ending::OutOfTime,
-            catalogue::Ending::Death(_) => return self.expect_console(&self.expected.console),
+            catalogue::Ending::Death(_) | catalogue::Ending::TripleFault(_) => {
+                return self.expect_console(&self.expected.console);
+            }
         };
         self.expect_end(&self.expected.console, wanted)
     }
