@@ -4,7 +4,7 @@
 use super::address::Any;
 use super::op::{Op, Reg};
 use super::state::State;
-use crate::{Gpr, Operand, Segment, Size, SystemInstruction, Trap};
+use crate::{Gpr, Operand, Segment, Size, SystemInstruction, Trap, View};
 use iced_x86::{Code, Instruction, Mnemonic, OpKind, Register};
 
 /// Whether an instruction is for the system: privileged ones, and the sensitive
@@ -119,13 +119,13 @@ impl Resolver<'_> {
                 address: self.address(s),
             },
             Mnemonic::Lldt => System::Lldt {
-                selector: self.word(s, 0)?,
+                selector: self.privileged_word(s)?,
             },
             Mnemonic::Ltr => System::Ltr {
-                selector: self.word(s, 0)?,
+                selector: self.privileged_word(s)?,
             },
             Mnemonic::Lmsw => System::Lmsw {
-                value: self.word(s, 0)?,
+                value: self.privileged_word(s)?,
             },
             Mnemonic::Sldt => System::Sldt {
                 destination: self.destination(s),
@@ -237,9 +237,13 @@ impl Resolver<'_> {
         Any::of(s, &self.op)
     }
 
-    /// Limit and base of a descriptor table.
+    /// Limit and base of a descriptor table, not read in the user's view (see
+    /// [`privileged_word`](Self::privileged_word)).
     fn table(&self, s: &mut State) -> Result<(u16, u64), Trap> {
         let mut bytes = [0; 10];
+        if s.context.space.view == View::User {
+            return Ok((0, 0));
+        }
         s.read_bytes(self.address(s), &mut bytes, self.op.stack)?;
         let [l0, l1, base @ ..] = bytes;
         Ok((u16::from_le_bytes([l0, l1]), u64::from_le_bytes(base)))
@@ -252,6 +256,15 @@ impl Resolver<'_> {
             _ => s.read::<u16>(self.address(s), self.op.stack)?,
         };
         Ok(value as u16)
+    }
+
+    /// The same for an instruction that only a kernel may run. In the user's
+    /// view the operand is not read: that it may not run comes first.
+    fn privileged_word(&self, s: &mut State) -> Result<u16, Trap> {
+        match s.context.space.view {
+            View::Kernel => self.word(s, 0),
+            View::User => Ok(0),
+        }
     }
 
     fn destination(&self, s: &State) -> Operand {

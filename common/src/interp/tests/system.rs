@@ -1,7 +1,9 @@
 //! Instructions for the system, as the traps they become.
 
 use crate::interp::testing::*;
-use crate::{Cpu, Fault, Gpr, Operand, PageFaultCode, Segment, Size, SystemInstruction, Trap};
+use crate::{
+    Cpu, Fault, Gpr, Operand, PageFaultCode, Segment, Size, SystemInstruction, Trap, View,
+};
 use iced_x86::code_asm::*;
 
 /// What one instruction traps with.
@@ -161,5 +163,17 @@ fn what_reveals_or_leaves_the_mode_is_for_the_system() {
     ];
     for write in cases {
         assert_eq!(resolved(write), SystemInstruction::Other);
+    }
+}
+
+#[test]
+fn user_code_is_refused_a_table_before_its_descriptor_is_read() {
+    let nowhere = 1 << 40;
+    for (view, refused) in [(View::Kernel, false), (View::User, true)] {
+        let mut cpu = cpu(|a| a.lidt(ptr(rdi)).unwrap());
+        cpu.context().space.view = view;
+        cpu.context().registers[Gpr::Rdi] = nowhere;
+        let (trap, _) = enter(&mut cpu, 10);
+        assert_eq!(matches!(trap, Trap::System { .. }), refused, "{trap:?}");
     }
 }
