@@ -79,6 +79,9 @@ pub struct RunArguments {
     /// Period of the host's timer, in ticks of virtual time
     #[arg(long, value_name = "N", default_value_t = evidence::Scenario::TICK)]
     pub tick: u64,
+    /// What the guest sets its own timer to, if it has one
+    #[arg(long, value_name = "N")]
+    pub guest_tick: Option<u32>,
     /// The virtual time at which the guest is stopped
     #[arg(long, value_name = "N", default_value_t = evidence::Scenario::LIMIT.0)]
     pub limit: u64,

@@ -23,6 +23,7 @@ pub mod error;
 pub mod exercises;
 pub mod fate;
 pub mod grade;
+pub mod guest;
 pub mod handout;
 pub mod interrupt;
 pub mod markers;

@@ -3,7 +3,7 @@
 use crate::child::{self, Finished};
 use crate::error::LabError;
 use common::{Image, Time};
-use evidence::{Evidence, Reader, Scenario};
+use evidence::{Evidence, Reader, Scenario, ThreadKernel};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,8 @@ pub const BACKSTOP: Duration = Duration::from_secs(30);
 /// A guest to run, and on what machine.
 #[derive(Clone, Debug)]
 pub struct Order {
-    /// The guest's ELF image.
+    /// The guest's ELF image; of a thread kernel one without the student's
+    /// pieces, whose symbols serve until the whole is there.
     pub image: Vec<u8>,
     /// The machine; its `image` is set when the order is carried out.
     pub scenario: Scenario,
@@ -36,9 +37,23 @@ impl Order {
         }
     }
 
+    /// A run of a thread kernel, which the runner completes, on the usual
+    /// machine. `outline` is its image without the student's pieces.
+    pub fn of_threads(kernel: ThreadKernel, outline: Vec<u8>) -> Order {
+        let mut order = Order::new(outline);
+        order.scenario.threads = Some(kernel);
+        order
+    }
+
     /// The same with the host's timer ringing every `ticks`.
     pub fn tick(mut self, ticks: u64) -> Order {
         self.scenario.tick = ticks;
+        self
+    }
+
+    /// The same with a guest whose own timer ticks every `ticks`, if it has one.
+    pub fn guest_tick(mut self, ticks: u32) -> Order {
+        self.scenario.guest_tick = Some(ticks);
         self
     }
 
@@ -84,7 +99,8 @@ pub fn observe(
     order: &Order,
     mut follow: impl FnMut(&[u8]),
 ) -> Result<Observation, LabError> {
-    let image = Image::parse(&order.image).map_err(|error| LabError::Usage(error.to_string()))?;
+    let mut image =
+        Image::parse(&order.image).map_err(|error| LabError::Usage(error.to_string()))?;
     let folder = tempfile::Builder::new().prefix("heptavisor-").tempdir();
     let folder = folder.map_err(|error| failed("a temporary folder cannot be made", error))?;
     let mut scenario = order.scenario.clone();
@@ -111,6 +127,13 @@ pub fn observe(
     if evidence == Evidence::default() {
         let said = String::from_utf8_lossy(&finished.stderr);
         return Err(failed("the runner did not begin", said.trim_end()));
+    }
+    if scenario.threads.is_some() {
+        // What the student's pieces made of it is theirs: it may be anything.
+        let whole = std::fs::read(&scenario.image).ok();
+        image = whole
+            .and_then(|bytes| Image::parse(&bytes).ok())
+            .unwrap_or(image);
     }
     scenario.image = PathBuf::new();
     Ok(Observation {

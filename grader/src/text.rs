@@ -120,6 +120,15 @@ pub fn ending(ending: Ending) -> String {
     }
 }
 
+/// The manual's short name of an exception, by its vector.
+pub fn exception(vector: u8) -> &'static str {
+    const NAMES: [&str; 18] = [
+        "#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM", "#DF", "#?", "#TS", "#NP", "#SS",
+        "#GP", "#PF", "#?", "#MF", "#AC",
+    ];
+    NAMES.get(usize::from(vector)).unwrap_or(&"#?")
+}
+
 /// A number with its noun: `1 exit`, `2 exits`.
 pub fn count(number: usize, noun: &str) -> String {
     match number {

@@ -5,16 +5,20 @@ mod support;
 use lab::grade::Grading;
 use lab::verdict::{Outcome, Verdict};
 use support::scratch::Scratch;
-use support::{v1, workspace};
+use support::{stage, workspace};
 
 /// The verdict on version 1 with `old` replaced by `new` in one of its files.
 fn verdict_with(file: &str, old: &str, new: &str) -> Verdict {
     let scratch = Scratch::of(&workspace());
-    let name = v1().folder().join(file).to_string_lossy().into_owned();
+    let name = stage("v1")
+        .folder()
+        .join(file)
+        .to_string_lossy()
+        .into_owned();
     let text = std::fs::read_to_string(scratch.workspace.root.join(&name)).expect("a source");
     assert!(text.contains(old), "{file} has no '{old}'");
     scratch.write(&name, &text.replacen(old, new, 1));
-    let grading = Grading::of(vec![v1()]);
+    let grading = Grading::of(vec![stage("v1")]);
     grading.run(&scratch.workspace, |_| {}).expect("a verdict")
 }
 

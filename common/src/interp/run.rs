@@ -1,6 +1,7 @@
 //! The dispatcher: from block to block, until something needs attention.
 
 use super::block::{Cache, NONE};
+use super::decode::INVALID;
 use super::op::{Flow, next};
 use super::state::State;
 use super::system;
@@ -139,9 +140,9 @@ fn finish(
         },
         Flow::System => Err(system
             .map(|instruction| system::resolve(state, &instruction))
-            .unwrap_or(super::block::INVALID)),
+            .unwrap_or(INVALID)),
         _ => {
-            let trap = state.trap.take().unwrap_or(super::block::INVALID);
+            let trap = state.trap.take().unwrap_or(INVALID);
             if trap == Trap::Fault(Fault::Breakpoint) {
                 state.rip = rip.wrapping_add(code.places[at + 1].offset.into());
             }

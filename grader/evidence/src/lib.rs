@@ -18,5 +18,5 @@ mod writer;
 
 pub use frame::{Bytes, End, Frame, GivenUp, Panic, Prepared, RegisterFile, SCHEMA};
 pub use reader::{Evidence, Reader};
-pub use scenario::Scenario;
+pub use scenario::{Scenario, ThreadKernel};
 pub use writer::{CONSOLE_BOUND, Writer};

@@ -8,15 +8,22 @@ use std::path::PathBuf;
 ///
 /// It holds no seed and no expected result: the image was made from the seed
 /// by the parent, so that nothing in the runner's process knows what the guest
-/// should print.
+/// should print. (A [`ThreadKernel`] is the exception: there the student writes
+/// a part of the guest, and what it prints is not all that is looked at.)
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scenario {
     /// The ELF image to boot.
     pub image: PathBuf,
+    /// The image is a thread kernel that needs the student's pieces: the runner
+    /// joins the two and leaves the whole in [`image`](Scenario::image).
+    pub threads: Option<ThreadKernel>,
     /// Bytes of guest-physical memory.
     pub memory: u64,
     /// Period of the host's timer, in ticks of virtual time.
     pub tick: u64,
+    /// What the guest sets its own timer to, in its variable `tick_length`, if it
+    /// has one; `None` for what the image says.
+    pub guest_tick: Option<u32>,
     /// The virtual time at which the run is ended if the guest still runs.
     pub limit: Time,
     /// How many records to report; the rest is only counted.
@@ -31,6 +38,15 @@ pub struct Scenario {
     /// Seconds of the host's CPU after which the runner is killed. Virtual time
     /// ends every run long before: this is for code that does not come back.
     pub patience: u64,
+}
+
+/// A guest of version 4's catalogue, without the student's pieces.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadKernel {
+    /// Its name.
+    pub guest: String,
+    /// What it is made from.
+    pub seed: u64,
 }
 
 impl Scenario {
@@ -52,8 +68,10 @@ impl Scenario {
     pub fn new(image: PathBuf) -> Scenario {
         Scenario {
             image,
+            threads: None,
             memory: Scenario::MEMORY,
             tick: Scenario::TICK,
+            guest_tick: None,
             limit: Scenario::LIMIT,
             records: Scenario::RECORDS,
             garbage: 1,

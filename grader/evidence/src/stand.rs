@@ -7,10 +7,14 @@
 
 use crate::frame::{End, GivenUp, Panic, Prepared, RegisterFile};
 use crate::{Scenario, Writer, limits};
+use common::devices::Apic;
 use common::trace::{Event, Record};
-use common::{Boot, Bus, Cpu, Ending, HostTimer, Image, Interp, Kick, Memory, Pcpu, Time, explain};
+use common::{
+    Boot, Bus, Cpu, Ending, HostTimer, Image, Interp, Kick, Memory, Pcpu, Size, Time, explain,
+};
 use std::any::Any;
 use std::error::Error;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -23,12 +27,23 @@ pub struct Machine {
     pub pcpu: Pcpu<Box<dyn Cpu>>,
     /// The devices.
     pub bus: Bus,
+    /// The vCPU's interrupt controller. Version 1 does not know it.
+    pub apic: Apic,
     /// The host's timer.
     pub host: HostTimer,
 }
 
 /// A version, as the stand sees it.
 pub trait Version {
+    /// The guest's ELF image. A version of which the student writes a part of the
+    /// guest puts it together here.
+    ///
+    /// # Errors
+    /// If it cannot be had.
+    fn image(&self, scenario: &Scenario) -> io::Result<Vec<u8>> {
+        std::fs::read(&scenario.image)
+    }
+
     /// Prepares the context of the machine's CPU.
     fn prepare(&mut self, machine: &mut Machine);
 
@@ -57,30 +72,37 @@ pub fn main(version: impl Version) -> ExitCode {
 fn report(version: impl Version, scenario: &Path, evidence: &Path) -> Result<(), Box<dyn Error>> {
     let scenario: Scenario = serde_json::from_slice(&std::fs::read(scenario)?)?;
     let writer = Writer::create(evidence, scenario.records)?;
-    let (mut machine, image) = machine(&scenario, &writer)?;
     limits::set(&scenario)?;
     report_panics(&writer);
+    let Ok(image) = catch_unwind(AssertUnwindSafe(|| version.image(&scenario))) else {
+        return Ok(()); // the panic is on record
+    };
+    let image = Image::parse(&image?)?;
+    let mut machine = machine(&scenario, &image, &writer)?;
     let claim = run(version, &mut machine, &writer, scenario.kick_at.is_some());
     writer.end(end(&mut machine, &image, claim, writer.seen()));
     Ok(())
 }
 
-fn machine(scenario: &Scenario, writer: &Writer) -> Result<(Machine, Image), Box<dyn Error>> {
+fn machine(scenario: &Scenario, image: &Image, writer: &Writer) -> Result<Machine, Box<dyn Error>> {
     let memory = Memory::new(scenario.memory)?;
-    let image = Image::parse(&std::fs::read(&scenario.image)?)?;
     image.load(&memory)?;
+    let tick_length = image.symbols.address_of("tick_length");
+    if let (Some(address), Some(ticks)) = (tick_length, scenario.guest_tick) {
+        memory.store(address, Size::Dword, ticks.into());
+    }
     let boot = Boot::prepare(&memory, image.entry)?.for_vcpu(scenario.vcpu)?;
     let cpu: Box<dyn Cpu> = Box::new(Interp::new(memory));
     let mut pcpu = Pcpu::new(0, cpu);
     pcpu.scramble(scenario.garbage);
     watch(&mut pcpu, scenario, writer);
-    let machine = Machine {
+    Ok(Machine {
         boot,
         pcpu,
         bus: Bus::new(Box::new(writer.clone())),
+        apic: Apic::new(0),
         host: HostTimer::new(scenario.tick, scenario.limit),
-    };
-    Ok((machine, image))
+    })
 }
 
 /// Reports every record, kicks the CPU at the entry that the scenario names,

@@ -3,10 +3,10 @@
 use super::Run;
 use crate::error::LabError;
 use crate::fate::Fate;
+use crate::guest::Guest;
 use crate::observation::{Order, observe};
 use crate::workspace::Workspace;
 use evidence::Scenario;
-use guests::catalogue::Guest;
 use std::cell::Cell;
 use std::path::Path;
 
@@ -55,11 +55,12 @@ impl<'a> Bench<'a> {
     /// If the run cannot be made.
     pub fn run(
         &self,
-        guest: &'static Guest,
+        guest: impl Into<Guest>,
         seed: u64,
         arrange: impl FnOnce(Order) -> Order,
     ) -> Result<Run, LabError> {
-        let mut order = arrange(Order::new(guest.build(seed).elf()).limit(LIMIT));
+        let guest = guest.into();
+        let mut order = arrange(guest.order(seed).limit(LIMIT));
         order.scenario.patience = self.patience.get();
         let observation = observe(self.runner, &order, |_| {})?;
         let run = Run::new(self.stage, guest, seed, observation);

@@ -7,8 +7,12 @@
 
 mod bench;
 mod failure;
+mod interrupts;
 mod run;
 mod v1;
+mod v2;
+mod v3;
+mod v4;
 
 pub use bench::Bench;
 pub use failure::{Failure, Problem};
@@ -48,6 +52,9 @@ impl Course {
     pub fn of(stage: &Stage) -> Option<Course> {
         match stage.name {
             "v1" => Some(v1::COURSE),
+            "v2" => Some(v2::COURSE),
+            "v3" => Some(v3::COURSE),
+            "v4" => Some(v4::COURSE),
             _ => None,
         }
     }

@@ -2,12 +2,14 @@
 
 use super::{Failure, Problem};
 use crate::fate::Fate;
+use crate::guest::Guest;
 use crate::observation::Observation;
 use crate::text;
 use common::trace::{Device, Event, Record};
 use common::{Ending, Exit, Trap, bus};
 use evidence::Scenario;
-use guests::catalogue::{self, Expected, Guest};
+use guests::catalogue::{self, Expected};
+use std::ops::Range;
 
 /// How many records before a difference are shown.
 const BEFORE: usize = 7;
@@ -21,18 +23,13 @@ pub struct Run {
     /// What the guest's model says.
     pub expected: Expected,
     stage: &'static str,
-    guest: &'static Guest,
+    guest: Guest,
     seed: u64,
 }
 
 impl Run {
     /// The run of `guest`, made from `seed`, that was observed.
-    pub fn new(
-        stage: &'static str,
-        guest: &'static Guest,
-        seed: u64,
-        observation: Observation,
-    ) -> Run {
+    pub fn new(stage: &'static str, guest: Guest, seed: u64, observation: Observation) -> Run {
         let fate = Fate::of(&observation);
         let expected = guest.expected(seed);
         Run {
@@ -68,6 +65,53 @@ impl Run {
         })
     }
 
+    /// The handler of an interrupt vector, by the names that our guests give.
+    pub fn handler_of(&self, vector: u8) -> Option<u64> {
+        let symbols = &self.observation.image.symbols;
+        let name = match vector {
+            32 => String::from("tick"),
+            _ => format!("vector_{vector}"),
+        };
+        symbols.address_of(&name)
+    }
+
+    /// Where the guest's user code lies; nowhere if it has none.
+    pub fn user_code(&self) -> Range<u64> {
+        let symbols = &self.observation.image.symbols;
+        let at = |name| symbols.address_of(name).unwrap_or(0);
+        at("user_code")..at("user_code_end")
+    }
+
+    /// Passes if the guest shut down with a triple fault, whose chain of
+    /// exceptions has these vectors, after it had printed what its model prints.
+    ///
+    /// # Errors
+    /// What is different.
+    pub fn expect_shutdown(&self, vectors: [u8; 3]) -> Result<(), Problem> {
+        let [first, second, third] = vectors.map(text::exception);
+        let wanted = format!(
+            "the guest shuts down (triple fault): {first}, {second} while delivering it, {third} \
+             while delivering #DF"
+        );
+        let Fate::Ended(Ending::Died(Exit::Shutdown(chain))) = self.fate else {
+            return Err(self.failed(wanted).into());
+        };
+        self.expect_console(&self.expected.console)?;
+        let seen = [Some(chain.first), chain.second, chain.third];
+        if seen.map(|fault| fault.map(|fault| fault.vector())) == vectors.map(Some) {
+            return Ok(());
+        }
+        let told: Vec<_> = seen.iter().flatten().map(ToString::to_string).collect();
+        let seen = format!("a shutdown by another way: {}", told.join(", then "));
+        Err(self
+            .failure(wanted, seen, None)
+            .thought(
+                "follow the manual's table: which class is the fault being delivered, and which \
+                 is the one that came in between? What is delivered next, and with what code?",
+            )
+            .into())
+    }
+
     /// Passes if the guest printed what its model prints and ended as its model
     /// ends; reports whichever went wrong first. How a guest dies is for the
     /// check to say: each version has its own way of it.
@@ -79,9 +123,8 @@ impl Run {
             catalogue::Ending::Exit(code) => Ending::Exited(code),
             catalogue::Ending::Halt => Ending::Halted,
             catalogue::Ending::Never { .. } => Ending::OutOfTime,
-            catalogue::Ending::Death(_) | catalogue::Ending::TripleFault(_) => {
-                return self.expect_console(&self.expected.console);
-            }
+            catalogue::Ending::Death(_) => return self.expect_console(&self.expected.console),
+            catalogue::Ending::TripleFault(vectors) => return self.expect_shutdown(vectors),
         };
         self.expect_end(&self.expected.console, wanted)
     }
@@ -195,7 +238,9 @@ impl Run {
         let scenario = &self.observation.scenario;
         let mut command = format!(
             "cargo lab run {} --guest {} --seed {}",
-            self.stage, self.guest.name, self.seed
+            self.stage,
+            self.guest.name(),
+            self.seed
         );
         let usual = Scenario::new(scenario.image.clone());
         let mut add = |option: &str, value: u64, usual: u64| {
@@ -204,6 +249,9 @@ impl Run {
             }
         };
         add("tick", scenario.tick, usual.tick);
+        if let Some(ticks) = scenario.guest_tick {
+            add("guest-tick", ticks.into(), 0);
+        }
         add("limit", scenario.limit.0, usual.limit.0);
         add("vcpu", scenario.vcpu, usual.vcpu);
         if let Some(entry) = scenario.kick_at {

@@ -3,17 +3,9 @@
 use super::say::say;
 use crate::checks::Course;
 use crate::error::LabError;
+use crate::guest::Guest;
 use crate::stages::{STAGES, Stage};
 use crate::workspace::Workspace;
-use guests::catalogue::Guest;
-
-/// The guests that a version is made for.
-pub(super) fn guests_of(stage: &Stage) -> Vec<&'static Guest> {
-    match stage.name {
-        "v1" => guests::v1::guests().collect(),
-        _ => Vec::new(),
-    }
-}
 
 /// Shows the versions with their guests, exercises and checks.
 pub(super) fn show(workspace: &Workspace) -> Result<u8, LabError> {
@@ -21,8 +13,8 @@ pub(super) fn show(workspace: &Workspace) -> Result<u8, LabError> {
     for stage in &here {
         say!("{}  {}", stage.name, stage.title);
         say!("\n  guests");
-        for guest in guests_of(stage) {
-            say!("    {:26} {}", guest.name, guest.about);
+        for guest in Guest::made_for(stage) {
+            say!("    {:26} {}", guest.name(), guest.about());
         }
         let Some(course) = Course::of(stage) else {
             continue;

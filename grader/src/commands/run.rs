@@ -1,13 +1,12 @@
 //! `cargo lab run`: boots a guest and shows what happens.
 
-use super::list::guests_of;
 use crate::cli::RunArguments;
 use crate::compile::{Compiled, compile};
 use crate::error::LabError;
 use crate::fate::Fate;
+use crate::guest::Guest;
 use crate::observation::{Observation, Order, observe};
 use crate::stages::Stage;
-use crate::suggest;
 use crate::workspace::Workspace;
 use common::trace::Text;
 use std::io::Write;
@@ -45,20 +44,19 @@ pub(super) fn run(workspace: &Workspace, arguments: &RunArguments) -> Result<u8,
 }
 
 fn order(stage: &Stage, arguments: &RunArguments) -> Result<Order, LabError> {
-    let image = match &arguments.image {
-        Some(path) => std::fs::read(path).map_err(|error| {
+    let order = match &arguments.image {
+        Some(path) => Order::new(std::fs::read(path).map_err(|error| {
             LabError::Usage(format!(
                 "the image '{}' cannot be read: {error}. Give the path of an ELF file, or choose a \
                  guest with --guest (see `cargo lab list`).",
                 path.display()
             ))
-        })?,
-        None => catalogued(stage, arguments)?,
+        })?),
+        None => guest(stage, arguments)?.order(arguments.seed),
     };
-    let mut order = Order::new(image)
-        .tick(arguments.tick)
-        .limit(arguments.limit);
+    let mut order = order.tick(arguments.tick).limit(arguments.limit);
     order = order.vcpu(arguments.vcpu);
+    order.scenario.guest_tick = arguments.guest_tick;
     order.scenario.kick_at = arguments.kick_at;
     order.scenario.patience = PATIENCE.as_secs();
     order.backstop = PATIENCE;
@@ -68,23 +66,11 @@ fn order(stage: &Stage, arguments: &RunArguments) -> Result<Order, LabError> {
     Ok(order)
 }
 
-fn catalogued(stage: &Stage, arguments: &RunArguments) -> Result<Vec<u8>, LabError> {
-    let all = guests_of(stage);
-    let known: Vec<_> = all.iter().map(|guest| guest.name).collect();
-    let name = arguments
-        .guest
-        .as_deref()
-        .or(known.first().copied())
-        .unwrap_or_default();
-    match all.iter().find(|guest| guest.name == name) {
-        Some(guest) => Ok(guest.build(arguments.seed).elf()),
-        None => Err(suggest::unknown(
-            "guest",
-            name,
-            &known,
-            "See `cargo lab list`.",
-        )),
-    }
+/// The guest that is asked for, or the first that the version is made for.
+fn guest(stage: &Stage, arguments: &RunArguments) -> Result<Guest, LabError> {
+    let first = Guest::made_for(stage).first().map(Guest::name);
+    let name = arguments.guest.as_deref().or(first);
+    Guest::find(name.unwrap_or_default(), stage)
 }
 
 fn report(run: &Observation, fate: &Fate, trace: bool) {

@@ -13,7 +13,6 @@
 //! new text
 //! ```
 
-use super::scratch::Scratch;
 use lab::markers;
 use lab::stages::Stage;
 use std::path::Path;
@@ -80,20 +79,18 @@ fn edit(name: &str, part: &str) -> Edit {
 }
 
 impl Change {
-    /// Makes this change to a scratch tree that holds the reference.
-    pub fn apply(&self, stage: &Stage, scratch: &Scratch) {
-        for Edit { file, old, new } in &self.edits {
-            let name = stage.folder().join(file).to_string_lossy().into_owned();
-            let path = scratch.workspace.root.join(&name);
-            let text = std::fs::read_to_string(&path).expect("a file of the stage");
+    /// The text of one of the stage's files with this change made.
+    pub fn edited(&self, file: &str, mut text: String) -> String {
+        for Edit { old, new, .. } in self.edits.iter().filter(|edit| edit.file == file) {
             assert_eq!(
                 text.matches(old.as_str()).count(),
                 1,
                 "{}: the old text must stand once in {file}:\n{old}",
                 self.name
             );
-            scratch.write(&name, &text.replace(old.as_str(), new));
+            text = text.replace(old.as_str(), new);
         }
+        text
     }
 
     /// Whether all its changes lie where students write: in solutions.

@@ -4,7 +4,9 @@
 
 pub mod bank;
 pub mod scratch;
+pub mod variant;
 
+use lab::checks::Course;
 use lab::stages::Stage;
 use lab::workspace::Workspace;
 use std::path::Path;
@@ -19,14 +21,20 @@ pub fn workspace() -> Workspace {
     )
 }
 
-/// Version 1.
-pub fn v1() -> &'static Stage {
-    Stage::find("v1", &workspace()).expect("version 1 is there")
+/// A version of this tree.
+pub fn stage(name: &str) -> &'static Stage {
+    Stage::find(name, &workspace()).expect("the version is there")
 }
 
-/// The sources of version 1 as their files' names and texts.
-pub fn sources(workspace: &Workspace) -> Vec<(String, String)> {
-    let files = lab::workspace::files_below(&v1().sources(workspace)).expect("sources");
+/// The versions that can be graded.
+pub fn graded() -> Vec<&'static Stage> {
+    let all = Stage::all_in(&workspace()).into_iter();
+    all.filter(|stage| Course::of(stage).is_some()).collect()
+}
+
+/// The sources of a version as their files' names and texts.
+pub fn sources(stage: &Stage, workspace: &Workspace) -> Vec<(String, String)> {
+    let files = lab::workspace::files_below(&stage.sources(workspace)).expect("sources");
     let text = |path| std::fs::read_to_string(path).expect("source text");
     files
         .iter()

@@ -27,22 +27,33 @@ impl Scratch {
             target: folder.join("target"),
         };
         make_equal(from, &workspace.root);
-        Scratch {
+        let scratch = Scratch {
             workspace,
             _lock: lock,
-        }
+        };
+        scratch.write(".cargo/config.toml", SETTINGS);
+        scratch
     }
 
-    /// Replaces the text of one file.
+    /// Writes one file.
     pub fn write(&self, name: &str, text: &str) {
-        fs::write(self.workspace.root.join(name), text).expect("a file of the scratch tree");
+        let path = self.workspace.root.join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, text).expect("a file of the scratch tree");
     }
 }
+
+/// Nobody debugs what is built here.
+const SETTINGS: &str = "[profile.dev]\ndebug = 0\n";
 
 fn make_equal(from: &Workspace, to: &Path) {
     let wanted = tree(&from.root);
     for stale in tree(to).difference(&wanted) {
-        fs::remove_file(to.join(stale)).expect("a stale file removed");
+        let stale = to.join(stale);
+        fs::remove_file(&stale).expect("a stale file removed");
+        // A member of the workspace without a manifest would be a mistake.
+        let folders = stale.ancestors().skip(1).take_while(|path| *path != to);
+        folders.for_each(|folder| drop(fs::remove_dir(folder)));
     }
     for name in &wanted {
         let bytes = fs::read(from.root.join(name)).expect("a file of the workspace");

@@ -108,7 +108,10 @@ impl Interrupts {
             false => Ok(Limit::Time),
         }
         // END SOLUTION
-        // STUB: todo!("v2-E4: look at what waits before the guest goes on")
+        // STUB: if self.injected.is_some() || self.window || self.shadow {
+        // STUB:     todo!("v2-E4: look at what waits before the guest goes on");
+        // STUB: }
+        // STUB: Ok(Limit::Time)
     }
 }
 

@@ -124,7 +124,8 @@ impl Core {
         }
         Ok(())
         // END SOLUTION
-        // STUB: todo!("v2-E3: enter the handler of {event:?}")
+        // STUB: let gate = Gate::of(event, self.handlers, context)?;
+        // STUB: todo!("v2-E3: enter the handler of {event:?} at {:#x}", gate.handler)
     }
 
     /// Makes sure that `selector` names a segment of 64-bit kernel code.

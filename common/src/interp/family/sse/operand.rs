@@ -199,7 +199,7 @@ mod tests {
             bytes: 16,
             aligned: true,
         };
-        let mut op = Op::new(&Instruction::default(), |_, _, _| Flow::End);
+        let mut op = Op::new(&Instruction::default(), |_, _, _| Flow::Through);
         op.imm = extra.pack();
         assert_eq!(Extra::of(&op), extra);
     }

@@ -1,0 +1,54 @@
+//! Runs one guest under version 4, and reports what the machine saw.
+//!
+//! It stands outside the stage crate, so that the crate can break neither it
+//! nor the runners of other versions. It never judges. It also joins the thread
+//! kernel with the student's pieces: their code runs in this process only.
+
+use common::Ending;
+use evidence::stand::{self, Machine, Version};
+use evidence::{Scenario, ThreadKernel};
+use std::io;
+use std::process::ExitCode;
+
+/// Version 4: version 3's virtual CPU and monitor, and guests with the student's
+/// pieces. Nothing else of version 4 is used.
+#[derive(Default)]
+struct V4 {
+    vcpu: v3::VirtualCpu,
+}
+
+/// What version 4 re-exports *is* version 3's, or this does not compile.
+const _: fn(v4::VirtualCpu) -> v3::VirtualCpu = |vcpu| vcpu;
+const _: fn(v4::Core) -> v3::Core = |core| core;
+
+impl Version for V4 {
+    fn image(&self, scenario: &Scenario) -> io::Result<Vec<u8>> {
+        let Some(ThreadKernel { guest, seed }) = &scenario.threads else {
+            return std::fs::read(&scenario.image);
+        };
+        let guest = guests::v4::guest(guest)
+            .ok_or_else(|| io::Error::other(format!("there is no thread kernel '{guest}'")))?;
+        let image = guest.build(&v4::THREADS, *seed).elf();
+        std::fs::write(&scenario.image, &image)?;
+        Ok(image)
+    }
+
+    fn prepare(&mut self, machine: &mut Machine) {
+        v1::prepare(&machine.boot, machine.pcpu.context());
+    }
+
+    fn run(&mut self, machine: &mut Machine) -> Ending {
+        let Machine {
+            pcpu,
+            bus,
+            apic,
+            host,
+            ..
+        } = machine;
+        v3::monitor::run(&mut self.vcpu, pcpu, bus, apic, host)
+    }
+}
+
+fn main() -> ExitCode {
+    stand::main(V4::default())
+}

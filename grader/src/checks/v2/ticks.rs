@@ -1,0 +1,57 @@
+//! v2-E2 to E5: ticks, and when they come.
+
+use super::guest;
+use crate::checks::interrupts::{self, ALL, Rule};
+use crate::checks::{Bench, Problem, Run};
+
+/// A period of the host's timer that fits to nothing in the guests, and a
+/// different one for each seed.
+fn host_tick(seed: u64) -> u64 {
+    1_501 + seed % 500
+}
+
+/// How late a tick may come: a solution may also look at the host's deadlines.
+const SLACK: u64 = 2_500;
+/// It must come at once.
+const AT_ONCE: u64 = 0;
+
+/// Holds the rules against what happened, and then the guest's own words: what
+/// breaks a rule is nearer to the mistake than what comes of it.
+fn judge(run: &Run, rules: &[Rule], late: u64) -> Result<(), Problem> {
+    if run.fate.not_yet().is_none() {
+        interrupts::expect(run, rules, late)?;
+    }
+    run.expect_model()
+}
+
+pub(super) fn ticks_are_delivered(bench: &Bench<'_>) -> Result<(), Problem> {
+    const RULES: [Rule; 3] = [Rule::NotDue, Rule::Undelivered, Rule::Late];
+    let run = bench.run(guest("ticks"), bench.seed, |order| {
+        order.tick(host_tick(bench.seed))
+    })?;
+    judge(&run, &RULES, SLACK)
+}
+
+pub(super) fn closed_means_closed(bench: &Bench<'_>) -> Result<(), Problem> {
+    const RULES: [Rule; 3] = [Rule::Closed, Rule::Shadow, Rule::FromNowhere];
+    for (name, seed) in [("ticks", bench.seed + 1), ("masked", bench.seed + 2)] {
+        let run = bench.run(guest(name), seed, |order| order.tick(host_tick(seed)))?;
+        judge(&run, &RULES, SLACK)?;
+    }
+    Ok(())
+}
+
+pub(super) fn masked_tick_is_not_lost(bench: &Bench<'_>) -> Result<(), Problem> {
+    for seed in bench.seed..bench.seed + 2 {
+        let run = bench.run(guest("masked"), seed, |order| order.tick(host_tick(seed)))?;
+        judge(&run, &ALL, AT_ONCE)?;
+    }
+    Ok(())
+}
+
+pub(super) fn storm_makes_progress(bench: &Bench<'_>) -> Result<(), Problem> {
+    let run = bench.run(guest("storm"), bench.seed, |order| {
+        order.tick(host_tick(bench.seed)).limit(5_000_000)
+    })?;
+    judge(&run, &ALL, SLACK)
+}

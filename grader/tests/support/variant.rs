@@ -1,0 +1,120 @@
+//! Variants of a version, side by side with it: packages of their own, so that
+//! one build makes many of them.
+//!
+//! A variant of `stages/v2-timer-irq` is the package `stages/v2-NAME`, whose
+//! library has the same name, with a runner `grader/runners/v2-NAME` that is
+//! the version's own but for the package it uses.
+
+use super::scratch::Scratch;
+use lab::grade::Grading;
+use lab::stages::Stage;
+use lab::verdict::StageVerdict;
+use lab::workspace::{Workspace, files_below};
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+pub struct Variant {
+    pub name: String,
+    pub stage: &'static Stage,
+}
+
+impl Variant {
+    /// Puts a variant of `original` into the scratch tree: each of its sources,
+    /// by its name in the stage's folder, goes through `edit`. One for which
+    /// that gives nothing is left out.
+    pub fn place(
+        scratch: &Scratch,
+        original: &Stage,
+        name: &str,
+        edit: impl Fn(&str, String) -> Option<String>,
+    ) -> Variant {
+        let package = format!("{}-{name}", original.name);
+        let runner = format!("run-{package}");
+        let tree = &scratch.workspace;
+        for path in files_below(&tree.root.join(original.folder()).join("src")).expect("sources") {
+            let file = tree.relative(&path);
+            let file = file.split('/').skip(2).collect::<Vec<_>>().join("/");
+            let text = std::fs::read_to_string(&path).expect("a source");
+            if let Some(text) = edit(&file, text) {
+                scratch.write(&format!("stages/{package}/{file}"), &text);
+            }
+        }
+        let read = |name: &str| std::fs::read_to_string(tree.root.join(name)).expect(name);
+        let manifest = read(&format!("{}/Cargo.toml", original.folder().display()));
+        let manifest = manifest.replace(original.package, &package);
+        scratch.write(&format!("stages/{package}/Cargo.toml"), &manifest);
+
+        let own = format!("grader/runners/{}", original.name);
+        let dependency = format!("{0}.workspace = true", original.name);
+        let changed = format!(
+            "{} = {{ path = \"../../../stages/{package}\", package = \"{package}\" }}",
+            original.name
+        );
+        let manifest = read(&format!("{own}/Cargo.toml"));
+        assert!(manifest.contains(&dependency), "{own} has no {dependency}");
+        let manifest = manifest
+            .replace(&dependency, &changed)
+            .replace(original.runner, &runner);
+        scratch.write(&format!("grader/runners/{package}/Cargo.toml"), &manifest);
+        let main = read(&format!("{own}/src/main.rs"));
+        scratch.write(&format!("grader/runners/{package}/src/main.rs"), &main);
+        Variant {
+            name: name.to_string(),
+            stage: Box::leak(Box::new(Stage {
+                name: original.name,
+                title: original.title,
+                package: package.leak(),
+                runner: runner.leak(),
+            })),
+        }
+    }
+}
+
+/// Builds and grades all variants, as many at a time as there are cores, and
+/// gives their verdicts in the same order.
+pub fn grade_all(scratch: &Scratch, variants: &[Variant]) -> Vec<StageVerdict> {
+    build(&scratch.workspace, variants);
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let verdicts: Vec<_> = variants.iter().map(|_| Mutex::new(None)).collect();
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..cores {
+            scope.spawn(|| {
+                while let Some((variant, verdict)) = {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    variants.get(index).zip(verdicts.get(index))
+                } {
+                    *verdict.lock().expect("a place") = Some(grade(scratch, variant));
+                }
+            });
+        }
+    });
+    let verdicts = verdicts.into_iter().map(Mutex::into_inner);
+    verdicts
+        .map(|verdict| verdict.ok().flatten().expect("a verdict"))
+        .collect()
+}
+
+fn grade(scratch: &Scratch, variant: &Variant) -> StageVerdict {
+    let grading = Grading::of(vec![variant.stage]);
+    let verdict = grading.run(&scratch.workspace, |_| {});
+    verdict.expect("a verdict").stages.remove(0)
+}
+
+/// One build for all. One that does not compile shows in its own verdict.
+fn build(workspace: &Workspace, variants: &[Variant]) {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+    command
+        .current_dir(&workspace.root)
+        .args(["build", "--quiet", "--keep-going", "--target-dir"])
+        .arg(&workspace.target);
+    for variant in variants {
+        command.args(["--package", variant.stage.runner]);
+    }
+    let output = command.output().expect("cargo");
+    if !output.status.success() {
+        println!("{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
