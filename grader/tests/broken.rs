@@ -10,7 +10,11 @@ use support::{stage, workspace};
 /// The verdict on version 1 with `old` replaced by `new` in one of its files.
 fn verdict_with(file: &str, old: &str, new: &str) -> Verdict {
     let scratch = Scratch::of(&workspace());
-    let name = stage("v1").folder().join(file).to_string_lossy().into_owned();
+    let name = stage("v1")
+        .folder()
+        .join(file)
+        .to_string_lossy()
+        .into_owned();
     let text = std::fs::read_to_string(scratch.workspace.root.join(&name)).expect("a source");
     assert!(text.contains(old), "{file} has no '{old}'");
     scratch.write(&name, &text.replacen(old, new, 1));
