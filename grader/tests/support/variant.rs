@@ -43,6 +43,14 @@ impl Variant {
         }
         let read = |name: &str| std::fs::read_to_string(tree.root.join(name)).expect(name);
         let manifest = read(&format!("{}/Cargo.toml", original.folder().display()));
+        // Its tests and benchmarks stay behind.
+        let manifest = match manifest.split_once("[[bench]]") {
+            Some((before, bench)) => format!(
+                "{before}{}",
+                bench.split_once("\n\n").map_or("", |(_, rest)| rest)
+            ),
+            None => manifest,
+        };
         let manifest = manifest.replace(original.package, &package);
         scratch.write(&format!("stages/{package}/Cargo.toml"), &manifest);
 

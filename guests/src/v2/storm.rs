@@ -45,6 +45,7 @@ fn build(seed: u64) -> Image {
         apic::enable(asm, Timer::Periodic, length);
         apic::start_timer(asm);
         x64!(asm
+            ; push 0                    // so that the CPU has to align the handler's stack
             ; mov [->stack], rsp
             ; sti
             ; wait:

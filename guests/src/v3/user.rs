@@ -63,12 +63,18 @@ fn thread(asm: &mut Asm, text: &mut UserText, seed: u64) {
         check(asm, &across_call, flags);
         fill(asm, &across_ticks, flags);
         x64!(asm
+            ; mov esp, 0                // no stack at all: the kernel must not rely on it
             ; mov ecx, TURNS
             ; turn:                     // this loop changes no flag
             ; lea rcx, [rcx - 1]
             ; jrcxz >over
             ; jmp <turn
             ; over:
+            ; mov rcx, rsp
+            ; jrcxz >none
+            ; jmp ->lost
+            ; none:
+            ; mov rsp, rdi
         );
         check(asm, &across_ticks, flags);
         kernel::await_tick(asm);
