@@ -38,12 +38,12 @@ impl Recorder {
     }
 
     /// Sets the guest address at which the next events happen.
-    pub fn at(&mut self, rip: u64) {
+    pub(crate) fn at(&mut self, rip: u64) {
         self.rip = rip;
     }
 
     /// Records one event at `time`.
-    pub fn record(&mut self, time: Time, event: Event) {
+    pub(crate) fn record(&mut self, time: Time, event: Event) {
         let record = Record {
             time,
             pcpu: self.pcpu,
