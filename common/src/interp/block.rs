@@ -14,7 +14,7 @@ use super::decode;
 use super::fetch::{Fetched, Window, bytes_are, fetch, generations, mark};
 use super::op::Op;
 use super::state::State;
-use crate::{Access, PAGE_SIZE, Trap, View, translate};
+use crate::{PAGE_SIZE, Trap, View};
 use iced_x86::Instruction;
 
 /// No block.
@@ -194,13 +194,12 @@ impl Cache {
 
     /// Whether a block whose first frame is right has its other frame and its
     /// bytes still.
-    fn still_true(&mut self, s: &State, id: u32) -> bool {
+    fn still_true(&mut self, s: &mut State, id: u32) -> bool {
         let block = &mut self.blocks[id as usize];
         if let Some(frame) = block.frames[1] {
             let next_page = (block.rip & !(PAGE_SIZE - 1)).wrapping_add(PAGE_SIZE);
-            match translate(&s.context.space, next_page, Access::Fetch) {
-                Ok(to) if to.gpa == frame => {}
-                _ => return false,
+            if s.fetch_address(next_page) != Ok(frame) {
+                return false;
             }
         }
         let generations = generations(s, block.frames);
@@ -211,7 +210,7 @@ impl Cache {
         bytes_are(s, block.frames, &block.bytes)
     }
 
-    fn make(&self, s: &State, rip: u64, fetched: &Fetched) -> Result<Block, Trap> {
+    fn make(&self, s: &mut State, rip: u64, fetched: &Fetched) -> Result<Block, Trap> {
         loop {
             let mut window = Window::new(s, fetched);
             let decoded = decode::block(rip, &mut window)?;

@@ -1,7 +1,7 @@
 //! Where the bytes of a block come from.
 
 use super::state::State;
-use crate::{Access, Mmio, MmioOperation, PAGE_SIZE, Size, Trap, translate};
+use crate::{Mmio, MmioOperation, PAGE_SIZE, Size, Trap};
 
 /// How many bytes a block can have: it never leaves its page, but for the tail
 /// of one only instruction.
@@ -13,13 +13,17 @@ pub struct Fetched {
     pub gpa: u64,
 }
 
-pub fn fetch(s: &State, rip: u64) -> Result<Fetched, Trap> {
-    let to = translate(&s.context.space, rip, Access::Fetch).map_err(Trap::Fault)?;
-    if s.context.space.memory.contains(to.gpa, 1) {
-        return Ok(Fetched { rip, gpa: to.gpa });
+/// Finds the byte at `rip`.
+///
+/// # Errors
+/// The fault, or the trap that there is no RAM.
+pub fn fetch(s: &mut State, rip: u64) -> Result<Fetched, Trap> {
+    let gpa = s.fetch_address(rip)?;
+    if s.context.space.memory.contains(gpa, 1) {
+        return Ok(Fetched { rip, gpa });
     }
     Err(Trap::Mmio(Mmio {
-        gpa: to.gpa,
+        gpa,
         size: Size::Byte,
         operation: MmioOperation::Fetch,
     }))
@@ -28,7 +32,7 @@ pub fn fetch(s: &State, rip: u64) -> Result<Fetched, Trap> {
 /// The bytes from which a block is decoded: to the end of the page, and, if the
 /// first instruction asks for it, a few of the next page.
 pub struct Window<'a> {
-    s: &'a State,
+    s: &'a mut State,
     rip: u64,
     frames: [Option<u64>; 2],
     first: usize,
@@ -36,7 +40,7 @@ pub struct Window<'a> {
 }
 
 impl<'a> Window<'a> {
-    pub fn new(s: &'a State, fetched: &Fetched) -> Window<'a> {
+    pub fn new(s: &'a mut State, fetched: &Fetched) -> Window<'a> {
         let first = (PAGE_SIZE - fetched.rip % PAGE_SIZE).min(WINDOW as u64) as usize;
         let mut bytes = vec![0; first];
         // A page is RAM as a whole.

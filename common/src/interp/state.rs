@@ -3,7 +3,8 @@
 use super::flags::Flags;
 use super::op::{Flow, Op, REGS, Reg};
 use crate::memory::Tlb;
-use crate::{Context, Flush, Memory, Time, Trap, View, flags};
+use crate::{Access, Context, Flush, Memory, PAGE_SIZE, Time, Trap, View, flags, translate};
+use std::collections::HashMap;
 
 /// The state of the raw CPU while it runs. Between entries the truth is in
 /// `context`; while it runs, registers, flags and RIP are here.
@@ -32,6 +33,10 @@ pub struct State {
     pub entered: (Time, u64),
     /// What the running code sees and owns (SSE registers, address space).
     pub context: Context,
+    /// Where code was fetched from, for each view and page. Like any translation
+    /// it stays until it is flushed; nothing else may remove one, or the guest
+    /// could see how its run was divided into entries and blocks.
+    fetched: HashMap<(View, u64), u64>,
     /// Translations of the other view, and which view `tlb` is for.
     other_tlb: Tlb,
     view: View,
@@ -57,6 +62,7 @@ impl State {
             answer: None,
             entered: (Time::ZERO, 0),
             context: Context::new(memory.clone()),
+            fetched: HashMap::new(),
             other_tlb: Tlb::new(memory.clone()),
             view: View::Kernel,
             stamp_offset: 1,
@@ -124,9 +130,26 @@ impl State {
         self.forget_stamps();
     }
 
-    /// Makes the stamp one that was never used. The epoch only grows, so no
+    /// The guest-physical address that code at `rip` is fetched from.
+    pub(super) fn fetch_address(&mut self, rip: u64) -> Result<u64, Trap> {
+        let space = &self.context.space;
+        let key = (space.view, rip / PAGE_SIZE);
+        let frame = match self.fetched.get(&key) {
+            Some(frame) => *frame,
+            None => {
+                let to = translate(space, rip, Access::Fetch).map_err(Trap::Fault)?;
+                let frame = to.gpa - to.gpa % PAGE_SIZE;
+                self.fetched.insert(key, frame);
+                frame
+            }
+        };
+        Ok(frame + rip % PAGE_SIZE)
+    }
+
+    /// Forgets where code was, and makes the stamp one that was never used. The epoch only grows, so no
     /// stamp that was used so far is above the present one, whatever the memory.
     fn forget_stamps(&mut self) {
+        self.fetched.clear();
         self.last_stamp = self.last_stamp.max(self.stamp());
         self.stamp_offset = (self.last_stamp + 1).wrapping_sub(self.memory.epoch());
     }

@@ -204,6 +204,23 @@ fn code_that_is_mapped_elsewhere_runs_from_there_after_a_flush() {
 }
 
 #[test]
+fn where_code_is_stays_until_it_is_flushed_even_if_blocks_are_looked_at_anew() {
+    let mut cpu = cpu_with_window(|a| a.jmp(rdi).unwrap());
+    let memory = cpu.context().space.memory.clone();
+    memory.write(DATA, &[0xb0, 1, 0xf4]).unwrap();
+    memory.write(DATA + 4096, &[0xb0, 2, 0xf4]).unwrap();
+    map(&memory, 0, DATA | PRESENT);
+    for frame in [0, 4096] {
+        map(&memory, 0, (DATA + frame) | PRESENT);
+        // A store into code makes every block be checked.
+        memory.write(CODE, &[0xff]).unwrap();
+        start(&mut cpu, WINDOW);
+        assert!(is_hlt(enter(&mut cpu, 9).0));
+        assert_eq!(cpu.context().registers[Gpr::Rax], 1);
+    }
+}
+
+#[test]
 fn the_kernels_translations_are_not_the_users() {
     let mut cpu = cpu_with_window(|a| a.mov(rax, qword_ptr(rdi)).unwrap());
     map(&cpu.context().space.memory, 0, DATA | PRESENT | WRITABLE);
