@@ -59,7 +59,7 @@ fn user(asm: &mut Asm, text: &mut UserText, seed: u64) {
     for (entry, number) in entries.into_iter().zip(0..) {
         let values = HELD.map(|register| (register, random.next()));
         let flags = (random.next() & FLAGS | ALWAYS_SET) as i8;
-        asm.symbol(&format!("thread_{number}"));
+        asm.symbol(format!("thread_{number}"));
         x64!(asm ; =>entry ; push ROUNDS);
         thread(asm, text, number, &values, flags);
     }
