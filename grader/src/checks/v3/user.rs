@@ -4,7 +4,7 @@ use super::{NEVER, guest};
 use crate::checks::interrupts::{self, ALL};
 use crate::checks::{Bench, Problem, Run};
 use common::trace::Event;
-use common::{SystemInstruction, Trap};
+use common::{Ending, SystemInstruction, Trap};
 
 pub(super) fn user_mode_is_entered(bench: &Bench<'_>) -> Result<(), Problem> {
     let run = bench.run(guest("user"), bench.seed, |order| order.tick(NEVER))?;
@@ -86,7 +86,7 @@ fn some_came(run: &Run) -> Result<(), Problem> {
     let injected = |event| matches!(event, Event::Inject(_));
     let came = run.records().iter().any(|record| injected(record.event));
     match (came, run.fate.ending()) {
-        (true, Some(_)) => Ok(()),
+        (true, Some(Ending::Exited(_))) => Ok(()),
         _ => Err(run
             .failed("ticks interrupt the user thread, and it goes on")
             .into()),
@@ -95,7 +95,9 @@ fn some_came(run: &Run) -> Result<(), Problem> {
 
 pub(super) fn user_keeps_its_registers(bench: &Bench<'_>) -> Result<(), Problem> {
     for (seed, tick) in [(bench.seed, NEVER), (bench.seed + 1, host_tick(bench))] {
-        let run = bench.run(guest("user"), seed, |order| order.tick(tick))?;
+        let run = bench.run(guest("user"), seed, |order| {
+            order.tick(tick).guest_tick(GUEST_TICK)
+        })?;
         run.expect_model()?;
     }
     Ok(())
