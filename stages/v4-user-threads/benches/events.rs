@@ -21,6 +21,7 @@
 
 #[cfg(unix)]
 #[path = "../../../common/benches/interp/cpu_time.rs"]
+#[allow(dead_code)] // the children of this process are nothing to us
 mod cpu_time;
 #[cfg(unix)]
 #[path = "../../v3-user-thread/tests/machine/mod.rs"]
@@ -136,8 +137,7 @@ mod session {
             machine.run(1 << 40, WARM);
             let count = machine.count(wanted);
             machine.run(1 << 40, end);
-            let count = *count.lock().expect("a count");
-            count
+            *count.lock().expect("a count")
         };
         Counts {
             events: count(is_event),
