@@ -104,7 +104,8 @@ impl Exit {
 /// being delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chain {
-    /// The guest's own fault.
+    /// The fault whose delivery failed: the guest's own, or the one that came in
+    /// its place because its gate was broken.
     pub first: Fault,
     /// What went wrong while delivering it, if it did.
     pub second: Option<Fault>,

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 /// What stays at home.
 const KEPT_BACK: [&str; 2] = ["grader/tests", "grader/mutants"];
+/// What the student reads first, in place of the project's own.
+const README: &str = include_str!("../handout.md");
 /// What goes along although its name begins with a dot.
 const DOTTED: [&str; 3] = [".cargo/config.toml", ".gitignore", ".gitattributes"];
 
@@ -22,12 +24,16 @@ const DOTTED: [&str; 3] = [".cargo/config.toml", ".gitignore", ".gitattributes"]
 /// be read or written.
 pub fn make(workspace: &Workspace, out: &Path) -> Result<usize, LabError> {
     refuse_unless_empty(out)?;
+    refuse_a_handout(workspace)?;
     let files =
         files(workspace, out).map_err(|error| failed("the workspace cannot be read", error))?;
     let mut made = 0;
     for file in files {
         let name = workspace.relative(&file);
-        let bytes = std::fs::read(&file).map_err(|error| failed(&name, error))?;
+        let bytes = match &*name {
+            "README.md" => README.into(),
+            _ => std::fs::read(&file).map_err(|error| failed(&name, error))?,
+        };
         if let Some(bytes) = handed_out(&name, bytes)? {
             write(&out.join(&name), &bytes).map_err(|error| failed(&name, error))?;
             made += 1;
@@ -48,6 +54,22 @@ fn refuse_unless_empty(out: &Path) -> Result<(), LabError> {
         Err(error) => Err(LabError::Usage(format!(
             "'{shown}' cannot be used: {error}. Name a new folder."
         ))),
+    }
+}
+
+/// A tree without the graders' own files has been handed out already: what
+/// stands in its exercises is a student's, and not marked.
+fn refuse_a_handout(workspace: &Workspace) -> Result<(), LabError> {
+    let complete = KEPT_BACK
+        .iter()
+        .all(|folder| workspace.root.join(folder).is_dir());
+    match complete {
+        true => Ok(()),
+        false => Err(LabError::Usage(
+            "this tree is a handout itself: nothing in it is marked as a solution. Make the \
+             handout from the instructor's tree"
+                .to_string(),
+        )),
     }
 }
 

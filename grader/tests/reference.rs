@@ -56,7 +56,7 @@ fn the_reference_gets_every_point() {
 /// A seed that no check was written with.
 #[test]
 fn the_reference_gets_every_point_with_any_seed() {
-    for seed in [0, 77, u64::MAX / 7] {
+    for seed in [0, 77, u64::MAX] {
         let grading = Grading {
             seed,
             ..Grading::of(graded())

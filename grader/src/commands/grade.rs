@@ -182,6 +182,11 @@ fn block(blocks: &[&[String]]) {
 
 /// The next hole, once for all the checks that wait for it.
 fn next(paint: Paint, stage: &StageVerdict) {
+    let is_wrong = |check: &&CheckVerdict| check.outcome == Outcome::Fail && !check.is_not_yet();
+    if let Some(wrong) = stage.checks.iter().find(is_wrong) {
+        say!("next: mend {} (see its report above)", wrong.name);
+        return;
+    }
     let waiting: Vec<_> = stage
         .checks
         .iter()

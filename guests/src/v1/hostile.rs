@@ -16,7 +16,7 @@ use crate::{console, program, x64};
 pub(super) const GUESTS: [Guest; 9] = [
     Guest {
         name: "endless",
-        about: "loops for ever in silence, so that only the host's timer gets hold of it",
+        about: "says one line, then loops for ever, so that only the host's timer gets hold of it",
         build: |_| deed("endless", |asm| x64!(asm ; ->deed: ; jmp ->deed)),
         expected: |_| never("endless", ""),
     },

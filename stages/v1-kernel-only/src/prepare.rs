@@ -22,8 +22,8 @@ use common::{Boot, Context, Gpr};
 ///
 /// [`Context::new`] knows what nothing looks like.
 ///
-/// You see that it is right when the guest's first line appears and the guest
-/// stops where the next exercise begins.
+/// You see that it is right when the check `context-is-prepared` passes. The
+/// guest itself does not run before v1-E3.
 pub fn prepare(boot: &Boot, context: &mut Context) {
     // BEGIN SOLUTION
     let mut fresh = Context::new(context.space.memory.clone());

@@ -21,7 +21,7 @@
 
 #[cfg(unix)]
 #[path = "../../../common/benches/interp/cpu_time.rs"]
-#[allow(dead_code)] // there it also measures other programs
+#[allow(dead_code)] // the children of this process are nothing to us
 mod cpu_time;
 #[cfg(unix)]
 #[path = "../../v3-user-thread/tests/machine/mod.rs"]

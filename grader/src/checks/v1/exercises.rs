@@ -12,9 +12,9 @@ pub(super) const EXERCISES: &[Exercise] = &[
              the CPU? And what would the guest see in RBX if you did not care?",
             "`Boot` holds four values for this vCPU; each has its place in `Context`. Everything \
              else in `Context` has a fixed value, and the documentation of `prepare` lists them.",
-            "Build a whole new `Context { registers, rip: boot.entry, … }`, so that the compiler \
-             tells you what you forgot. The page tables go in by `Space::set_root`, which also \
-             forgets old translations.",
+            "Begin with nothing: `*context = Context::new(context.space.memory.clone())` clears \
+             everything and keeps the memory. Then set RIP, RSP and RDI; the page tables go in by \
+             `context.space.set_root(boot.root)`, which also forgets old translations.",
         ],
     },
     Exercise {

@@ -55,14 +55,14 @@ const CHECKS: &[Check] = &[
         name: "timer-loses-nothing",
         points: 15,
         tests: "the host gets its CPU back on time, thousands of times, and the guest does not notice",
-        exercises: &["v1-E3"],
+        exercises: &["v1-E3", "v1-E4"],
         run: timer::timer_loses_nothing,
     },
     Check {
         name: "runaway-guests-are-stopped",
         points: 10,
         tests: "a guest that never ends by itself is stopped when its time is over",
-        exercises: &["v1-E3"],
+        exercises: &["v1-E3", "v1-E4"],
         run: timer::runaway_guests_are_stopped,
     },
     Check {
