@@ -6,24 +6,32 @@ use common::{Cpu, Fault, Gpr, Memory, Size, SystemInstruction, Trap};
 use iced_x86::IcedError;
 use iced_x86::code_asm::*;
 use machine::{CODE, DATA, cpu, enter, map, memory, write_code};
+use std::sync::Barrier;
 
 /// How often each CPU does what the test is about.
-const ROUNDS: u64 = 50_000;
+const ROUNDS: u64 = 100_000;
+/// The same for what waits for a lock, whose holder the host may have put aside.
+const LOCKED_ROUNDS: u64 = 10_000;
 const COUNTER: u64 = DATA;
 const LOCK: u64 = DATA + 0x100;
 
 /// Runs the code, which must count RCX down to 0 and halt, on two CPUs at once.
-fn on_two_cpus(memory: &Memory, emit: impl Fn(&mut CodeAssembler) -> Result<(), IcedError>) {
+fn on_two_cpus(
+    memory: &Memory,
+    rounds: u64,
+    emit: impl Fn(&mut CodeAssembler) -> Result<(), IcedError>,
+) {
     write_code(memory, CODE, emit);
+    let start = &Barrier::new(2);
     std::thread::scope(|scope| {
         for number in 0..2 {
             scope.spawn(move || {
                 let mut cpu = cpu(memory, CODE);
                 let registers = &mut cpu.context().registers;
-                registers[Gpr::Rcx] = ROUNDS;
+                registers[Gpr::Rcx] = rounds;
                 registers[Gpr::Rdi] = COUNTER;
                 registers[Gpr::Rsi] = LOCK;
-                registers[Gpr::R8] = number;
+                start.wait();
                 // Short entries, so that they meet in all kinds of places.
                 let stop = loop {
                     let (trap, _) = enter(&mut cpu, 1000 + 7 * number);
@@ -47,8 +55,10 @@ fn counter(memory: &Memory) -> u64 {
 
 #[test]
 fn locked_increments_are_all_counted() {
+    // For so long that even a busy host runs both CPUs at once for a while.
+    let rounds = 20 * ROUNDS;
     let memory = memory();
-    on_two_cpus(&memory, |a| {
+    on_two_cpus(&memory, rounds, |a| {
         let mut again = a.create_label();
         a.set_label(&mut again)?;
         a.lock().inc(qword_ptr(rdi))?;
@@ -56,13 +66,13 @@ fn locked_increments_are_all_counted() {
         a.jnz(again)?;
         a.hlt()
     });
-    assert_eq!(counter(&memory), 2 * ROUNDS);
+    assert_eq!(counter(&memory), 2 * rounds);
 }
 
 #[test]
 fn xadd_gives_every_ticket_once() {
     let memory = memory();
-    on_two_cpus(&memory, |a| {
+    on_two_cpus(&memory, ROUNDS, |a| {
         // Each ticket's own byte is flipped: drawn twice, it would be 0 again.
         let mut again = a.create_label();
         a.set_label(&mut again)?;
@@ -83,7 +93,7 @@ fn xadd_gives_every_ticket_once() {
 /// address in RSI, and jumps to the label to try again.
 fn count_under_lock(acquire: fn(&mut CodeAssembler, CodeLabel) -> Result<(), IcedError>) {
     let memory = memory();
-    on_two_cpus(&memory, |a| {
+    on_two_cpus(&memory, LOCKED_ROUNDS, |a| {
         let mut again = a.create_label();
         a.set_label(&mut again)?;
         acquire(a, again)?;
@@ -95,7 +105,7 @@ fn count_under_lock(acquire: fn(&mut CodeAssembler, CodeLabel) -> Result<(), Ice
         a.jnz(again)?;
         a.hlt()
     });
-    assert_eq!(counter(&memory), 2 * ROUNDS);
+    assert_eq!(counter(&memory), 2 * LOCKED_ROUNDS);
 }
 
 #[test]
@@ -129,7 +139,7 @@ fn a_spinlock_of_bts_excludes() {
 #[test]
 fn sixteen_bytes_are_exchanged_as_one() {
     let memory = memory();
-    on_two_cpus(&memory, |a| {
+    on_two_cpus(&memory, ROUNDS, |a| {
         // Both halves count; they would drift apart if an exchange were torn.
         let mut again = a.create_label();
         let mut retry = a.create_label();

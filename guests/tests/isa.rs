@@ -5,7 +5,8 @@
 //! hostile guests exist.
 
 use guests::image::Image;
-use guests::{bench, v1};
+use guests::v4::{self, Threads};
+use guests::{bench, v1, v2, v3, x64};
 use iced_x86::{CpuidFeature, Decoder, DecoderOptions, Instruction, Mnemonic, OpKind};
 
 #[test]
@@ -14,6 +15,22 @@ fn guests_of_version_1_use_the_user_isa_and_ports_and_hlt() {
         for seed in 0..4 {
             check(guest.name, &guest.build(seed));
         }
+    }
+}
+
+#[test]
+fn guests_of_later_versions_add_only_system_instructions_that_trap() {
+    for guest in v2::guests().chain(v3::guests()) {
+        for seed in 0..4 {
+            check_kernel(guest.name, &guest.build(seed));
+        }
+    }
+    let empty = Threads {
+        switch: |asm| x64!(asm ; ret),
+        pick: |asm| x64!(asm ; ret),
+    };
+    for guest in v4::guests() {
+        check_kernel(guest.name, &guest.build(&empty, 1));
     }
 }
 
@@ -36,6 +53,28 @@ fn check(name: &str, image: &Image) {
             || Some(instruction.ip()) == deed;
         assert!(allowed, "{name}: {:#x}: {instruction}", instruction.ip());
     }
+}
+
+fn check_kernel(name: &str, image: &Image) {
+    let code = &image.segments[0];
+    for instruction in decode(&code.bytes, code.address) {
+        let allowed = is_plain(&instruction)
+            || is_port_access_or_halt(&instruction)
+            || is_system_instruction(&instruction);
+        assert!(allowed, "{name}: {:#x}: {instruction}", instruction.ip());
+    }
+}
+
+/// A system instruction that traps wherever it is not allowed, or one that
+/// raises an exception on purpose.
+fn is_system_instruction(instruction: &Instruction) -> bool {
+    use Mnemonic::*;
+    let system = [
+        Cli, Sti, Lidt, Lgdt, Ltr, Iretq, Rdmsr, Wrmsr, Swapgs, Syscall, Sysretq, Invlpg, Ud2, Int3,
+    ];
+    let control = |operand| instruction.op_register(operand).is_cr();
+    let moves_control = instruction.mnemonic() == Mov && (control(0) || control(1));
+    !instruction.is_invalid() && (moves_control || system.contains(&instruction.mnemonic()))
 }
 
 /// The instructions of `code`, which stands at `address`.

@@ -11,18 +11,18 @@
 //! comes back finds its own.
 
 use super::decode;
+use super::fetch::{Fetched, Window, bytes_are, fetch, generations, mark};
 use super::op::Op;
 use super::state::State;
-use crate::{Access, Fault, Mmio, MmioOperation, PAGE_SIZE, Size, Trap, View, translate};
+use crate::{Access, PAGE_SIZE, Trap, View, translate};
 use iced_x86::Instruction;
 
 /// No block.
 pub const NONE: u32 = u32::MAX;
 /// How many blocks are kept; then all are forgotten.
 const CAPACITY: usize = 1 << 16;
-/// How many bytes a block can have: it never leaves its page, but for the tail
-/// of one last instruction.
-const WINDOW: usize = 256;
+/// How many targets of computed jumps are at hand; a power of two.
+const RECENT: usize = 1 << 10;
 
 /// Instructions that run one after the other, up to a jump, a trap or a page
 /// border.
@@ -84,6 +84,8 @@ pub struct Cache {
     blocks: Vec<Block>,
     /// First block of each hash; a power of two of them.
     heads: Vec<u32>,
+    /// The block that was found last for each lowest part of an address.
+    recent: Box<[u32; RECENT]>,
 }
 
 impl Cache {
@@ -91,6 +93,7 @@ impl Cache {
         Cache {
             blocks: Vec::new(),
             heads: vec![NONE; 64],
+            recent: Box::new([NONE; RECENT]),
         }
     }
 
@@ -104,12 +107,21 @@ impl Cache {
         &mut self.blocks[id as usize]
     }
 
-    /// A block at `rip` that is true now, without any work.
+    /// A block at `rip` that was found not long ago, for the returns and
+    /// computed jumps of a program. Whether it is true now is not said.
     #[inline(always)]
-    pub fn find(&self, rip: u64, view: View, stamp: u64) -> Option<u32> {
+    pub fn recent(&self, rip: u64, view: View) -> Option<u32> {
+        let id = self.recent[rip as usize % RECENT];
+        let block = self.blocks.get(id as usize)?;
+        (block.rip == rip && block.view == view).then_some(id)
+    }
+
+    /// A block at `rip` that is true now, without any work.
+    pub fn find(&mut self, rip: u64, view: View, stamp: u64) -> Option<u32> {
         let mut id = self.heads[self.hash(rip)];
         while let Some(block) = self.blocks.get(id as usize) {
             if block.rip == rip && block.stamp == stamp && block.view == view {
+                self.recent[rip as usize % RECENT] = id;
                 return Some(id);
             }
             id = block.chain;
@@ -259,111 +271,3 @@ impl Cache {
         mixed as usize & (self.heads.len() - 1)
     }
 }
-
-/// Where an instruction is fetched from.
-struct Fetched {
-    rip: u64,
-    gpa: u64,
-}
-
-fn fetch(s: &State, rip: u64) -> Result<Fetched, Trap> {
-    let to = translate(&s.context.space, rip, Access::Fetch).map_err(Trap::Fault)?;
-    if s.context.space.memory.contains(to.gpa, 1) {
-        return Ok(Fetched { rip, gpa: to.gpa });
-    }
-    Err(Trap::Mmio(Mmio {
-        gpa: to.gpa,
-        size: Size::Byte,
-        operation: MmioOperation::Fetch,
-    }))
-}
-
-/// The bytes from which a block is decoded: to the end of the page, and, if the
-/// first instruction asks for it, a few of the next page.
-pub struct Window<'a> {
-    s: &'a State,
-    rip: u64,
-    frames: [Option<u64>; 2],
-    first: usize,
-    bytes: Vec<u8>,
-}
-
-impl<'a> Window<'a> {
-    fn new(s: &'a State, fetched: &Fetched) -> Window<'a> {
-        let first = (PAGE_SIZE - fetched.rip % PAGE_SIZE).min(WINDOW as u64) as usize;
-        let mut bytes = vec![0; first];
-        // A page is RAM as a whole.
-        let _in_ram = s.context.space.memory.read(fetched.gpa, &mut bytes);
-        Window {
-            s,
-            rip: fetched.rip,
-            frames: [Some(fetched.gpa), None],
-            first,
-            bytes,
-        }
-    }
-
-    /// The bytes there are.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// Adds the start of the next page, for an instruction that goes on there.
-    ///
-    /// # Errors
-    /// The trap that the fetch from there causes.
-    pub fn extend(&mut self) -> Result<(), Trap> {
-        let next = self.rip.wrapping_add(self.first as u64);
-        let more = fetch(self.s, next)?;
-        let mut bytes = [0; 15];
-        let _in_ram = self.s.context.space.memory.read(more.gpa, &mut bytes);
-        self.bytes.extend(bytes);
-        self.frames[1] = Some(more.gpa);
-        Ok(())
-    }
-
-    fn frames(&self, length: usize) -> [Option<u64>; 2] {
-        let second = self.frames[1].filter(|_| length > self.first);
-        [self.frames[0], second]
-    }
-}
-
-/// The parts of `length` bytes in their frames.
-fn parts(frames: [Option<u64>; 2], length: u64) -> impl Iterator<Item = (u64, u64)> {
-    let first = frames[0].map_or(0, |gpa| (PAGE_SIZE - gpa % PAGE_SIZE).min(length));
-    let lengths = [first, length - first];
-    frames.into_iter().flatten().zip(lengths)
-}
-
-fn mark(s: &State, frames: [Option<u64>; 2], length: u64) {
-    for (gpa, part) in parts(frames, length) {
-        if let Some(page) = s.context.space.memory.code(gpa) {
-            page.mark(gpa % PAGE_SIZE, part);
-        }
-    }
-}
-
-fn generations(s: &State, frames: [Option<u64>; 2]) -> [u64; 2] {
-    let memory = &s.context.space.memory;
-    frames.map(|frame| {
-        frame
-            .and_then(|gpa| memory.code(gpa))
-            .map_or(0, |page| page.generation())
-    })
-}
-
-fn bytes_are(s: &State, frames: [Option<u64>; 2], expected: &[u8]) -> bool {
-    let mut found = [0; WINDOW + 15];
-    let mut done = 0;
-    for (gpa, part) in parts(frames, expected.len() as u64) {
-        let end = done + part as usize;
-        let _in_ram = s.context.space.memory.read(gpa, &mut found[done..end]);
-        done = end;
-    }
-    found[..done] == *expected
-}
-
-/// What the fetch of an undecodable instruction reports.
-pub const INVALID: Trap = Trap::Fault(Fault::InvalidOpcode {
-    unimplemented: false,
-});

@@ -1,7 +1,8 @@
 //! From bytes to a block of operations.
 
-use super::block::{Code, INVALID, Place, Window};
+use super::block::{Code, Place};
 use super::family;
+use super::fetch::Window;
 use super::op::{Flow, Op, next};
 use super::state::State;
 use super::system;
@@ -214,6 +215,11 @@ fn trapping(instruction: &Instruction) -> Op {
     };
     Op::new(instruction, run)
 }
+
+/// What an instruction that does not exist raises.
+pub const INVALID: Trap = Trap::Fault(Fault::InvalidOpcode {
+    unimplemented: false,
+});
 
 fn invalid(s: &mut State, _: &Op, rest: &[Op]) -> Flow {
     s.stop(INVALID, rest)

@@ -4,13 +4,15 @@
 //!  Interp::enter
 //!    run       from block to block: budget, kick, stamp, links
 //!    block     the cache of decoded blocks, and when one is still true
+//!    fetch     where their bytes come from
 //!    decode    bytes -> iced-x86 instructions -> operations
 //!    family/*  what each instruction does, one file a family
-//!    access    loads and stores: TLB hit, or walk, fault, MMIO
+//!    access    loads and stores of one operand: the fast path
+//!    virtual_memory  all other accesses: walk, fault, page border, MMIO
 //!    system    what deprivileged code may not run, as traps
 //! ```
 //!
-//! A block is a slice of [`Op`](op::Op)s: a function with its operands. Each
+//! A block is a slice of `Op`s: a function with its operands. Each
 //! function calls the next one as its very last act; the optimiser makes jumps
 //! of these calls, so that a block runs without returning to a loop. (If it
 //! ever does not, the host's stack is still safe: a block has at most 48 ops.)
@@ -24,61 +26,62 @@
 //! - Flags that the manual leaves undefined are the same in every run: AF is 0
 //!   after logic, shifts and multiplications; a multiplication sets SF, ZF and
 //!   PF by the low half of the product; OF after a shift by more than one is as
-//!   after the last single step; bsf and bsr of zero set the others by the
-//!   unchanged destination's zero; divisions and bit tests leave the flags
-//!   alone.
+//!   after the last single step; bsf and bsr clear all but ZF and PF;
+//!   divisions and bit tests leave the flags alone.
 //! - Code that changes code sees the change at the next instruction.
 //!
 //! # How to add a family
 //!
 //! 1. Write `family/NAME.rs` with `pub fn lower(&Instruction, flags: bool) ->
 //!    Option<Op>`, and add it to `FAMILIES` in `family/mod.rs`. `lower` says
-//!    `None` to what it does not know; [`Op::new`](op::Op::new) takes the
+//!    `None` to what it does not know; `Op::new` takes the
 //!    operands over (first register in `dst`, second in `src`, an immediate in
 //!    `imm`, the memory operand in its fields), and `imm` and `disp` are free
 //!    for other uses where they are not needed. A locked instruction is only
 //!    offered to `family/atomic.rs`.
 //! 2. An operation is `fn(&mut State, &Op, rest: &[Op]) -> Flow`. It ends with
-//!    [`next(s, rest)`](op::next), in tail position: nothing may need to be
+//!    `next(s, rest)`, in tail position: nothing may need to be
 //!    dropped and no reference to a local may be alive, or the jump becomes a
 //!    call. Only instructions for which `decode::ends_block` is true may end
-//!    with another [`Flow`](op::Flow); those end their block.
+//!    with another `Flow`; those end their block.
 //! 3. It is generic over what is known at decoding (width `T: Int`, address
 //!    form `A: Address`, `const FLAGS: bool`); `sized!`, `addressed!`,
 //!    `either!` and `conditional!` pick the instance. `T::get` and `T::set` are
 //!    for registers: they know AH to BH and that 32-bit writes clear the rest.
-//! 4. Memory: [`access::load`], [`access::store`] and [`access::update`] for one
-//!    operand that may also be a device; [`State::read`](state::State::read),
+//! 4. Memory: `access::load`, `access::store` and `access::update` for one
+//!    operand that may also be a device; `State::read`,
 //!    `write`, `read_bytes`, `write_bytes`, `locked` within
-//!    [`access::fallible`] for anything else: they report a device as
+//!    `access::fallible` for anything else: they report a device as
 //!    `Unsupported`.
 //! 5. Faults must be restartable: nothing (register, flag, memory) may have
 //!    changed when an operation stops, so everything that can fail comes before
 //!    the first change. Use `check_write` if a later store must not fail. Tell
 //!    with `s.stop(trap, rest)`, or `Err(trap)` in `fallible`.
-//! 6. Flags: assign `s.flags`, made by one of [`Flags`](flags::Flags)'s
+//! 6. Flags: assign `s.flags`, made by one of `Flags`'s
 //!    functions. With `flags == false` it may be left out. An instruction of
 //!    which iced-x86 says that it modifies all six flags must set all six, or
 //!    be named in `decode::overwrites_flags`.
 //! 7. A repeated string instruction ends its block. Its first iteration is paid
 //!    with the block; before each further one ask
-//!    [`s.pay_iteration()`](state::State::pay_iteration), and if that says no,
-//!    return [`s.again(rest)`](state::State::again): it is run again from its
+//!    `s.pay_iteration()`, and if that says no,
+//!    return `s.again(rest)`: it is run again from its
 //!    registers, which must be as the manual has them between iterations.
 //! 8. An instruction that is not here raises #UD, marked as unimplemented.
-//!    What [`system::is_system`] names and no family takes becomes a trap.
+//!    What `system::is_system` names and no family takes becomes a trap.
 
 mod access;
 mod address;
 mod block;
 mod decode;
 mod family;
+mod fetch;
 mod flags;
 mod int;
 mod op;
 mod run;
 mod state;
 mod system;
+mod virtual_memory;
 
 #[cfg(test)]
 mod testing;

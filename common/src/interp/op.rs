@@ -7,17 +7,15 @@ use iced_x86::{Instruction, OpKind, Register};
 pub type Run = fn(&mut State, &Op, &[Op]) -> Flow;
 
 /// What a block hands back to the dispatcher.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Flow {
-    /// Go on behind the block.
+    /// Go on behind the block: it ends without a jump, or with one not taken.
     Through,
     /// Go on at the target of the jump or call that ended the block.
     Taken,
     /// Go on at `state.rip`.
     Indirect,
-    /// The operations ran out: the block ends without a jump.
-    End,
     /// The operation at `state.left` has finished, and what follows it must be
     /// looked at anew (its code may have changed, or something must be
     /// reported).
@@ -28,6 +26,14 @@ pub enum Flow {
     Stop,
     /// The operation at `state.left` is a system instruction: resolve it.
     System,
+}
+
+impl Flow {
+    /// Which of a block's two links leads on, if one does.
+    #[inline(always)]
+    pub fn link(self) -> Option<usize> {
+        (self <= Flow::Taken).then_some(self as usize)
+    }
 }
 
 /// One decoded instruction, or two that run as one.
@@ -209,7 +215,7 @@ impl Op {
 pub fn next(s: &mut State, rest: &[Op]) -> Flow {
     match rest.split_first() {
         Some((op, rest)) => (op.run)(s, op, rest),
-        None => Flow::End,
+        None => Flow::Through,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The dispatcher: from block to block, until something needs attention.
 
 use super::block::{Cache, NONE};
+use super::decode::INVALID;
 use super::op::{Flow, next};
 use super::state::State;
 use super::system;
@@ -51,25 +52,27 @@ pub fn run(state: &mut State, cache: &mut Cache, kick: &Kick) -> Trap {
                 }
             }
             state.budget -= block.length;
-            let link = match next(state, &block.code.ops) {
-                Flow::Through | Flow::End => 0,
-                Flow::Taken => 1,
-                Flow::Indirect => continue 'find,
-                stopped => {
-                    let all = block.code.ops.len();
-                    match finish(state, cache, id, stopped, all, false) {
-                        Ok(()) => continue 'find,
-                        Err(trap) => return trap,
-                    }
+            let flow = next(state, &block.code.ops);
+            if let Some(link) = flow.link() {
+                let linked = block.links[link];
+                if linked == NONE {
+                    state.rip = block.targets[link];
+                    from = Some((id, link));
+                    continue 'find;
                 }
-            };
-            let linked = block.links[link];
-            if linked == NONE {
-                state.rip = block.targets[link];
-                from = Some((id, link));
-                continue 'find;
+                id = linked;
+            } else if flow == Flow::Indirect {
+                match cache.recent(state.rip, view) {
+                    Some(recent) => id = recent,
+                    None => continue 'find,
+                }
+            } else {
+                let all = block.code.ops.len();
+                match finish(state, cache, id, flow, all, false) {
+                    Ok(()) => continue 'find,
+                    Err(trap) => return trap,
+                }
             }
-            id = linked;
         }
     }
 }
@@ -90,8 +93,7 @@ fn run_part(state: &mut State, cache: &mut Cache, id: u32) -> Result<(), Trap> {
     state.budget = 0;
     let flow = next(state, &code.ops[..count]);
     match flow {
-        Flow::End => state.rip = rip.wrapping_add(code.places[count].offset.into()),
-        Flow::Through => state.rip = targets[0],
+        Flow::Through => state.rip = rip.wrapping_add(code.places[count].offset.into()),
         Flow::Taken => state.rip = targets[1],
         Flow::Indirect => {}
         stopped => return finish(state, cache, id, stopped, count, true),
@@ -138,9 +140,9 @@ fn finish(
         },
         Flow::System => Err(system
             .map(|instruction| system::resolve(state, &instruction))
-            .unwrap_or(super::block::INVALID)),
+            .unwrap_or(INVALID)),
         _ => {
-            let trap = state.trap.take().unwrap_or(super::block::INVALID);
+            let trap = state.trap.take().unwrap_or(INVALID);
             if trap == Trap::Fault(Fault::Breakpoint) {
                 state.rip = rip.wrapping_add(code.places[at + 1].offset.into());
             }

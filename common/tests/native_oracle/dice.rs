@@ -6,13 +6,19 @@ pub struct Dice<'a> {
     thrown: usize,
 }
 
-/// Where arithmetic likes to go wrong.
-const EDGES: [u64; 20] = [
+/// Where arithmetic and shift counts like to go wrong.
+const EDGES: [u64; 26] = [
     0,
     1,
     2,
     0x0f,
     0x10,
+    0x1f,
+    0x20,
+    0x21,
+    0x3f,
+    0x40,
+    0x41,
     0x7f,
     0x80,
     0xff,

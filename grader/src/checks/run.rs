@@ -113,7 +113,8 @@ impl Run {
     }
 
     /// Passes if the guest printed what its model prints and ended as its model
-    /// ends; reports whichever went wrong first.
+    /// ends; reports whichever went wrong first. How a guest dies is for the
+    /// check to say: each version has its own way of it.
     ///
     /// # Errors
     /// The difference.

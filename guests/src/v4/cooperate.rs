@@ -30,7 +30,9 @@ const TURN: i32 = 0;
 const TOTAL: i32 = 8;
 const NUMBERS: i32 = 16;
 
-/// The registers that a system call keeps: each thread keeps its sum in one.
+/// Registers that a system call keeps: each thread has its sum in one of them,
+/// and something else in all others, for other threads to find there if a switch
+/// does not keep them apart.
 const SUM: [u8; 8] = [3, 5, 12, 13, 14, 15, 9, 10];
 
 struct Parameters {
@@ -107,6 +109,9 @@ const RIGHT: &str = "cooperate: the total is right\n";
 
 fn thread(asm: &mut Asm, text: &mut UserText, parameters: &Parameters, number: i32) {
     let sum = SUM[number as usize];
+    for register in SUM {
+        x64!(asm ; mov Rd(register), !number);
+    }
     x64!(asm ; xor Rd(sum), Rd(sum));
     for (index, _) in parameters.share(number) {
         x64!(asm

@@ -194,5 +194,7 @@ mod tests {
     fn only_a_number_inside_the_operand_clears_bits() {
         assert_eq!(run(bzhi::<u32>, 8, 0x1ff, 0), (0xff, PF));
         assert_eq!(run(bzhi::<u32>, 0x120, 0x1ff, 0), (0x1ff, CF | PF));
+        assert_eq!(run(bzhi::<u64>, 0x40, 0x1ff, 0), (0x1ff, CF | PF));
+        assert_eq!(run(bzhi::<u64>, 0x3f, 0x1ff, 0), (0x1ff, PF));
     }
 }

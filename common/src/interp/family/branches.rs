@@ -229,3 +229,103 @@ fn ret_imm(s: &mut State, op: &Op, rest: &[Op]) -> Flow {
         Err(trap) => s.stop(trap, rest),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::flags::{ALWAYS, CF, OF, PF, SF, ZF};
+    use crate::interp::testing::*;
+    use crate::{Cpu, Fault, Gpr, Trap};
+    use iced_x86::code_asm::*;
+
+    /// Every condition under every combination of flags, by the manual's
+    /// formulas; the jump alone, and behind an instruction it is not fused with.
+    #[test]
+    fn conditions_follow_the_flags() {
+        for number in 0..16u8 {
+            // jcc +1 ; hlt ; nop ; hlt
+            let mut cpu = cpu_with(&[0x70 | number, 1, 0xf4, 0x90, 0xf4]);
+            for choice in 0..32u64 {
+                let on = |bit: u64| choice >> bit & 1 != 0;
+                let [c, p, z, s, o] = [0, 1, 2, 3, 4].map(on);
+                let bits = [(c, CF), (p, PF), (z, ZF), (s, SF), (o, OF)];
+                let set = bits.into_iter().filter(|(on, _)| *on);
+                cpu.context().flags = set.fold(ALWAYS, |all, (_, bit)| all | bit);
+                let holds = [o, c, z, c || z, s, p, s != o, z || s != o];
+                let taken = holds[usize::from(number / 2)] != (number % 2 == 1);
+                cpu.context().rip = CODE;
+                assert!(is_hlt(enter(&mut cpu, 9).0));
+                let end = if taken { CODE + 4 } else { CODE + 2 };
+                assert_eq!(cpu.context().rip, end, "{number} {choice:#b}");
+            }
+        }
+    }
+
+    #[test]
+    fn loops_count_rcx_and_look_at_zf() {
+        let counted = |write: fn(&mut CodeAssembler, CodeLabel), count: u64| {
+            let prepare = |context: &mut crate::Context| {
+                context.registers[Gpr::Rcx] = count;
+                context.flags = ALWAYS | ZF;
+            };
+            let context = run(prepare, |a| {
+                let mut again = a.create_label();
+                a.set_label(&mut again).unwrap();
+                a.lea(rax, qword_ptr(rax + 1)).unwrap();
+                write(a, again);
+            });
+            (context.registers[Gpr::Rax], context.registers[Gpr::Rcx])
+        };
+        assert_eq!(counted(|a, l| a.loop_(l).unwrap(), 3), (3, 0));
+        assert_eq!(counted(|a, l| a.loope(l).unwrap(), 3), (3, 0));
+        assert_eq!(counted(|a, l| a.loopne(l).unwrap(), 3), (1, 2));
+        assert_eq!(counted(|a, l| a.jrcxz(l).unwrap(), 3), (1, 3));
+    }
+
+    #[test]
+    fn computed_jumps_go_anywhere_that_is_canonical() {
+        type Write = fn(&mut CodeAssembler);
+        let cases: [Write; 4] = [
+            |a| a.jmp(rax).unwrap(),
+            |a| a.call(rax).unwrap(),
+            |a| a.jmp(qword_ptr(rdi)).unwrap(),
+            |a| a.call(qword_ptr(rdi)).unwrap(),
+        ];
+        for write in cases {
+            for (target, allowed) in [(DATA + 8, true), (1 << 47, false)] {
+                let mut cpu = cpu(write);
+                let context = cpu.context();
+                context.space.memory.write(DATA + 8, &[0xf4]).unwrap();
+                context.write(DATA, crate::Size::Qword, target).unwrap();
+                context.registers[Gpr::Rax] = target;
+                context.registers[Gpr::Rdi] = DATA;
+                let (trap, retired) = enter(&mut cpu, 9);
+                if allowed {
+                    assert!(is_hlt(trap));
+                    assert_eq!((cpu.context().rip, retired), (target, 1));
+                } else {
+                    let fault = Trap::Fault(Fault::GeneralProtection(0));
+                    assert_eq!((trap, retired), (fault, 0));
+                    assert_eq!(cpu.context().registers[Gpr::Rsp], STACK);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ret_frees_what_it_is_told() {
+        let context = run(
+            |_| {},
+            |a| {
+                let (mut function, mut end) = (a.create_label(), a.create_label());
+                a.push(1).unwrap();
+                a.push(2).unwrap();
+                a.call(function).unwrap();
+                a.jmp(end).unwrap();
+                a.set_label(&mut function).unwrap();
+                a.ret_1(16).unwrap();
+                a.set_label(&mut end).unwrap();
+            },
+        );
+        assert_eq!(context.registers[Gpr::Rsp], STACK);
+    }
+}

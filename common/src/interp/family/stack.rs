@@ -221,3 +221,90 @@ fn build_frame<T: Int>(s: &mut State, op: &Op) -> Result<(), Trap> {
     s.regs[Reg::Rsp as usize] = top;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::interp::testing::*;
+    use crate::{Cpu, Gpr, Size, Trap};
+    use iced_x86::code_asm::*;
+
+    #[test]
+    fn every_form_of_push_and_pop_moves_its_width() {
+        let mut cpu = cpu(|a| {
+            a.push(-2).unwrap();
+            a.push(0x1234_5678).unwrap();
+            a.db(&[0x66, 0x6a, 0xfe]).unwrap();
+            a.push(ax).unwrap();
+            a.push(qword_ptr(rsp)).unwrap();
+            a.push(rsp).unwrap();
+        });
+        cpu.context().registers[Gpr::Rax] = 0xabcd;
+        assert!(is_hlt(enter(&mut cpu, 99).0));
+        let context = cpu.context();
+        let read = |below: u64| context.read(STACK - below, Size::Qword).unwrap();
+        assert_eq!(read(8), -2i64 as u64);
+        assert_eq!(read(16), 0x1234_5678);
+        assert_eq!(read(20) & 0xffff_ffff, 0xfffe_abcd);
+        assert_eq!(read(28), 0x1234_5678_fffe_abcd);
+        assert_eq!(read(36), STACK - 28);
+    }
+
+    #[test]
+    fn popping_the_stack_pointer_and_through_it_uses_the_moved_one() {
+        let context = run(
+            |_| {},
+            |a| {
+                a.push(7).unwrap();
+                a.push(6).unwrap();
+                a.pop(qword_ptr(rsp)).unwrap();
+                a.pop(rax).unwrap();
+                a.push(DATA as i32).unwrap();
+                a.pop(rsp).unwrap();
+            },
+        );
+        assert_eq!(context.registers[Gpr::Rax], 6);
+        assert_eq!(context.registers[Gpr::Rsp], DATA);
+    }
+
+    #[test]
+    fn frames_are_built_with_their_outer_ones_and_torn_down() {
+        let mut cpu = cpu(|a| {
+            a.enter(32, 0).unwrap();
+            a.enter(16, 2).unwrap();
+            a.mov(rax, rbp).unwrap();
+            a.leave().unwrap();
+        });
+        assert!(is_hlt(enter(&mut cpu, 99).0));
+        let outer = STACK - 8;
+        let inner = outer - 32 - 8;
+        let context = cpu.context();
+        assert_eq!(context.registers[Gpr::Rax], inner);
+        assert_eq!(context.registers[Gpr::Rbp], outer);
+        assert_eq!(context.registers[Gpr::Rsp], inner + 8);
+        assert_eq!(context.read(inner, Size::Qword).unwrap(), outer);
+        assert_eq!(context.read(inner - 16, Size::Qword).unwrap(), inner);
+    }
+
+    #[test]
+    fn what_faults_in_the_middle_leaves_stack_and_registers() {
+        type Write = fn(&mut CodeAssembler);
+        let nowhere = 1 << 40;
+        let cases: [Write; 4] = [
+            |a| a.pop(qword_ptr(rdi)).unwrap(),
+            |a| a.push(qword_ptr(rdi)).unwrap(),
+            |a| a.call(qword_ptr(rdi)).unwrap(),
+            |a| {
+                a.db(&[0xc8, 0, 0, 2]).unwrap();
+            },
+        ];
+        for write in cases {
+            let mut cpu = cpu(write);
+            cpu.context().registers[Gpr::Rdi] = nowhere;
+            cpu.context().registers[Gpr::Rbp] = nowhere;
+            let before = cpu.context().registers;
+            assert!(matches!(enter(&mut cpu, 9), (Trap::Fault(_), 0)));
+            assert_eq!(cpu.context().registers, before);
+            assert_eq!(cpu.context().rip, CODE);
+        }
+    }
+}

@@ -4,6 +4,7 @@ mod changes;
 mod devices;
 mod paging;
 mod random;
+mod system;
 
 use super::testing::*;
 use crate::{Cpu, Fault, Gpr, Kick, SystemInstruction, Time, Trap};

@@ -74,7 +74,7 @@ impl Extra {
         let memory = instruction.op_kinds().any(|kind| kind == OpKind::Memory);
         let general = instruction.op1_register().is_gpr();
         let bytes = instruction.memory_size().size() as u8;
-        let last = instruction.op_count() - 1;
+        let last = instruction.op_count().saturating_sub(1);
         Extra {
             immediate: instruction.try_immediate(last).unwrap_or(0) as u8,
             source: match instruction.op1_kind() {
@@ -199,7 +199,7 @@ mod tests {
             bytes: 16,
             aligned: true,
         };
-        let mut op = Op::new(&Instruction::default(), |_, _, _| Flow::End);
+        let mut op = Op::new(&Instruction::default(), |_, _, _| Flow::Through);
         op.imm = extra.pack();
         assert_eq!(Extra::of(&op), extra);
     }
