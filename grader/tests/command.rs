@@ -103,3 +103,14 @@ fn json_is_all_of_stdout_and_versioned() {
     assert_eq!(verdict["engine"], "interp");
     assert_eq!(verdict["stages"][0]["checks"][0]["outcome"], "pass");
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_verdict_that_could_not_be_written_is_no_success() {
+    let full = std::fs::File::create("/dev/full").expect("a device that is always full");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
+    let check = ["grade", "v1", "--check", "halt-is-no-success", "--json"];
+    let output = command.args(check).stdout(full).output().expect("the lab");
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("verdict"), "{output:?}");
+}

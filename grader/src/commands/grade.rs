@@ -27,7 +27,7 @@ pub(super) fn grade(workspace: &Workspace, arguments: &GradeArguments) -> Result
     };
     if arguments.json {
         let verdict = grading.run(workspace, |_| {})?;
-        say::piece(&verdict.json());
+        say::for_programs(&verdict.json())?;
         return Ok(verdict.exit_code());
     }
     let paint = Paint::stdout();

@@ -3,8 +3,9 @@
 //! Unlike `println!` it does not panic when nobody reads any more, as with
 //! `cargo lab list | head -1`: what is not wanted is not printed.
 
+use crate::error::LabError;
 use std::fmt::Arguments;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 /// Prints a line, or as much of it as somebody reads.
 pub(super) fn line(text: Arguments<'_>) {
@@ -17,6 +18,24 @@ pub(super) fn piece(text: &str) {
     let _ = stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush());
+}
+
+/// Prints something that a program reads, and that must not be lost in silence.
+///
+/// # Errors
+/// If it could not be written, unless it is that nobody reads any more.
+pub(super) fn for_programs(text: &str) -> Result<(), LabError> {
+    let mut stdout = std::io::stdout();
+    let written = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+    match written {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(LabError::infrastructure(
+            "the verdict cannot be written to standard output",
+            error,
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// A line for people on standard output.
