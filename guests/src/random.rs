@@ -2,7 +2,10 @@
 //!
 //! SplitMix64 (Steele, Lea, Flood 2014): short, and good from the first number
 //! on, whatever the seed. It is for the host; guests that need random numbers
-//! have simpler generators of their own.
+//! have the simpler one of [`advance`].
+
+use crate::asm::Asm;
+use crate::x64;
 
 /// An endless sequence of numbers that the seed determines.
 pub(crate) struct Random {
@@ -28,6 +31,22 @@ impl Random {
     pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.next() % (high - low)
     }
+}
+
+/// Emits one step of the xorshift64 generator (Marsaglia, 2003) for guests that
+/// fill their memory: RAX is its state before and after; RDX is lost.
+pub(crate) fn advance(asm: &mut Asm) {
+    x64!(asm
+        ; mov rdx, rax
+        ; shl rdx, 13
+        ; xor rax, rdx
+        ; mov rdx, rax
+        ; shr rdx, 7
+        ; xor rax, rdx
+        ; mov rdx, rax
+        ; shl rdx, 17
+        ; xor rax, rdx
+    );
 }
 
 #[cfg(test)]

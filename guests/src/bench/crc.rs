@@ -7,7 +7,7 @@
 
 use super::Kernel;
 use crate::asm::Asm;
-use crate::x64;
+use crate::{random, x64};
 
 pub(super) const KERNEL: Kernel = Kernel {
     name: "crc",
@@ -85,15 +85,9 @@ fn fill_data(asm: &mut Asm) {
         ; mov ecx, DATA_SIZE / 8
         ; mov rax, QWORD START as i64
         ; word:
-        ; mov rdx, rax
-        ; shl rdx, 13
-        ; xor rax, rdx
-        ; mov rdx, rax
-        ; shr rdx, 7
-        ; xor rax, rdx
-        ; mov rdx, rax
-        ; shl rdx, 17
-        ; xor rax, rdx
+    );
+    random::advance(asm);
+    x64!(asm
         ; mov [r8], rax
         ; add r8, 8
         ; dec ecx

@@ -9,7 +9,7 @@
 use crate::asm::Asm;
 use crate::catalogue::{Expected, Guest};
 use crate::image::Image;
-use crate::random::Random;
+use crate::random::{self, Random};
 use crate::{console, program, x64};
 
 /// The catalogue's entry.
@@ -153,15 +153,9 @@ fn fill(asm: &mut Asm, parameters: &Parameters) {
         ; mov ecx, (parameters.size / 8) as i32
         ; mov rax, QWORD parameters.start as i64
         ; word:
-        ; mov rdx, rax
-        ; shl rdx, 13
-        ; xor rax, rdx
-        ; mov rdx, rax
-        ; shr rdx, 7
-        ; xor rax, rdx
-        ; mov rdx, rax
-        ; shl rdx, 17
-        ; xor rax, rdx
+    );
+    random::advance(asm);
+    x64!(asm
         ; mov [rdi], rax
         ; add rdi, 8
         ; dec ecx
