@@ -1,6 +1,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand};
+use common::boot::MAX_VCPUS;
 use std::path::PathBuf;
 
 /// Heptavisor: a hypervisor in seven versions, built and graded.
@@ -90,6 +91,7 @@ pub struct RunArguments {
     pub trace: bool,
     /// The number of the vCPU
     #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(value_parser = clap::value_parser!(u64).range(..MAX_VCPUS))]
     pub vcpu: u64,
     /// Kick the physical CPU at this entry into the guest
     #[arg(long, value_name = "ENTRY")]

@@ -57,6 +57,7 @@ fn an_image_that_is_no_image_is_refused_by_what_is_wrong() {
 fn a_wrong_option_is_a_usage_error() {
     assert_eq!(refused(&["grade", "--seed", "many"]).0, Some(2));
     assert_eq!(refused(&["frobnicate"]).0, Some(2));
+    assert_eq!(refused(&["run", "v1", "--vcpu", "99"]).0, Some(2));
     assert_eq!(refused(&["hint", "v1-E1", "--level", "4"]).0, Some(2));
 }
 
