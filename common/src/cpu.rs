@@ -1,8 +1,11 @@
 //! The raw CPU: the silicon under the virtual CPU.
 
+use crate::sync::{Condvar, Mutex};
 use crate::{Context, Time, Trap};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// A raw, deprivileged x86-64 CPU. It runs user-ISA code at full speed and
 /// stops with a [`Trap`] for everything else.
@@ -45,27 +48,71 @@ impl<C: Cpu + ?Sized> Cpu for Box<C> {
     }
 }
 
-/// A request, from any thread, that a physical CPU stop running guest code.
+/// A request, from any thread, that a physical CPU look up: that it stop running
+/// guest code, or wake if it sleeps.
 ///
 /// A kick is never lost: it stays pending until somebody takes it, whether it
-/// came before, during or after an entry.
-#[derive(Clone, Debug, Default)]
-pub struct Kick(Arc<AtomicBool>);
+/// came before, during or after an entry or a sleep. Clones kick the same CPU.
+#[derive(Clone)]
+pub struct Kick(Arc<Bell>);
+
+struct Bell {
+    pending: AtomicBool,
+    /// Held while a sleeper looks at `pending` and falls asleep, and by who
+    /// kicks: so no kick comes between the two.
+    falling_asleep: Mutex<()>,
+    asleep: Condvar,
+}
 
 impl Kick {
-    /// Asks the CPU to stop soon.
+    /// A kick that is not pending.
+    pub fn new() -> Kick {
+        Kick(Arc::new(Bell {
+            pending: AtomicBool::new(false),
+            falling_asleep: Mutex::new(()),
+            asleep: Condvar::new(),
+        }))
+    }
+
+    /// Asks the CPU to look up soon.
     pub fn kick(&self) {
-        self.0.store(true, Ordering::Release);
+        self.0.pending.store(true, Ordering::Release);
+        drop(self.0.falling_asleep.lock());
+        self.0.asleep.wake_all();
     }
 
     /// Whether a kick waits to be taken.
     pub fn is_pending(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.pending.load(Ordering::Acquire)
     }
 
     /// Takes the kick, if there is one; it is no longer pending afterwards.
     pub fn take(&self) -> bool {
-        self.0.swap(false, Ordering::AcqRel)
+        self.0.pending.swap(false, Ordering::AcqRel)
+    }
+
+    /// Puts the calling thread to sleep until a kick is pending, or `most` of
+    /// the host's time is over. The kick stays pending.
+    pub fn sleep(&self, most: Option<Duration>) {
+        let mut guard = self.0.falling_asleep.lock();
+        while !self.is_pending() {
+            guard = self.0.asleep.wait(guard, most);
+            if most.is_some() {
+                break;
+            }
+        }
+    }
+}
+
+impl Default for Kick {
+    fn default() -> Kick {
+        Kick::new()
+    }
+}
+
+impl fmt::Debug for Kick {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Kick").field(&self.is_pending()).finish()
     }
 }
 
@@ -81,5 +128,19 @@ mod tests {
         assert!(kick.is_pending());
         assert!(kick.take());
         assert!(!kick.take());
+    }
+
+    #[test]
+    fn a_sleeper_wakes_by_a_kick_whenever_it_came() {
+        let kick = Kick::default();
+        kick.kick();
+        kick.sleep(None);
+        assert!(kick.take());
+
+        let remote = kick.clone();
+        let kicker = std::thread::spawn(move || remote.kick());
+        kick.sleep(None);
+        assert!(kick.is_pending());
+        kicker.join().unwrap();
     }
 }

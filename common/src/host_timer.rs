@@ -38,6 +38,11 @@ impl HostTimer {
         }
     }
 
+    /// A timer that never rings: for a VM whose time somebody else keeps.
+    pub fn never() -> HostTimer {
+        HostTimer::new(u64::MAX, Time::NEVER)
+    }
+
     /// When it must next be looked at: at the next tick or the limit, whichever
     /// is earlier.
     pub fn deadline(&self) -> Time {

@@ -12,8 +12,12 @@ pub struct Pcpu<C> {
     pub cpu: C,
     /// How far this CPU has come in virtual time.
     pub now: Time,
-    /// Ends an entry early.
+    /// Ends an entry early, and a sleep.
     pub kick: Kick,
+    /// How far guest code may run here before other physical CPUs have had their
+    /// turn: at this moment the CPU is kicked. [`Time::NEVER`] unless one host
+    /// thread steps several physical CPUs (see [`drive`](crate::drive)).
+    pub(crate) horizon: Time,
     /// What happened here.
     pub recorder: Recorder,
 }
@@ -26,6 +30,7 @@ impl<C> Pcpu<C> {
             cpu,
             now: Time::ZERO,
             kick: Kick::default(),
+            horizon: Time::NEVER,
             recorder: Recorder::new(id),
         }
     }
@@ -34,8 +39,24 @@ impl<C> Pcpu<C> {
     /// way from the monitor into a virtual CPU.
     pub fn run<V: Vcpu<Cpu = C> + ?Sized>(&mut self, vcpu: &mut V, until: Time) -> Exit {
         let exit = vcpu.run(self, until);
-        self.recorder.record(self.now, Event::Exit(exit));
+        // The stepper's kick is none of the machine's affairs.
+        if exit != Exit::Kicked || self.now < self.horizon {
+            self.recorder.record(self.now, Event::Exit(exit));
+        }
         exit
+    }
+
+    /// `ticks`, or as many as may pass before the horizon; at least one.
+    pub(crate) fn before_horizon(&self, ticks: u64) -> u64 {
+        ticks.min(self.horizon.since(self.now).max(1))
+    }
+
+    /// Lets time pass, and kicks at the horizon.
+    pub(crate) fn pass(&mut self, ticks: u64) {
+        self.now += ticks;
+        if self.now >= self.horizon {
+            self.kick.kick();
+        }
     }
 
     /// Injects an interrupt into a virtual CPU, and records it if it was taken.
@@ -68,12 +89,12 @@ impl<C: Cpu> Pcpu<C> {
     pub fn enter(&mut self, budget: u64) -> Trap {
         self.recorder.at(self.cpu.context().rip);
         self.recorder.record(self.now, Event::Enter { budget });
-        let (trap, retired) = match budget {
+        let (trap, retired) = match self.before_horizon(budget) {
             0 => (Trap::Budget, 0),
-            _ => self.cpu.enter(self.now, budget, &self.kick),
+            budget => self.cpu.enter(self.now, budget, &self.kick),
         };
         let costs_nothing_more = trap == Trap::Budget && retired > 0;
-        self.now += retired + u64::from(!costs_nothing_more);
+        self.pass(retired + u64::from(!costs_nothing_more));
         self.recorder.at(self.cpu.context().rip);
         self.recorder
             .record(self.now, Event::Trap { trap, retired });

@@ -1,7 +1,8 @@
-//! A raw CPU that plays a list of traps, so that a handler can be tested
-//! without any guest.
+//! CPUs that play a script, so that what runs on them can be tested without any
+//! guest: [`Scripted`], a raw CPU that plays traps, for handlers; and
+//! [`ScriptedVcpu`], a virtual CPU that plays exits, for schedulers.
 
-use crate::{Context, Cpu, Kick, Memory, Time, Trap};
+use crate::{Context, Cpu, Exit, Kick, Memory, NotReady, Pcpu, Time, Trap, Vcpu};
 use std::collections::VecDeque;
 
 /// One entry into the scripted CPU.
@@ -80,5 +81,148 @@ impl Cpu for Scripted {
 
     fn complete(&mut self, value: u64) {
         self.answers.push(value);
+    }
+}
+
+/// What a scripted virtual CPU does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Play {
+    /// Computes for so many ticks.
+    Compute(u64),
+    /// Computes for ever.
+    ComputeForEver,
+    /// Opens or closes interrupts.
+    Interrupts(bool),
+    /// Comes back with this exit, which takes one tick.
+    Exit(Exit),
+}
+
+/// A virtual CPU that plays its script in order, and keeps what was injected.
+///
+/// It has no registers, so the physical CPU that it runs on has none either.
+#[derive(Clone, Debug)]
+pub struct ScriptedVcpu {
+    script: VecDeque<Play>,
+    open: bool,
+    window: bool,
+    to_deliver: bool,
+    /// The vectors that were injected so far.
+    pub injected: Vec<u8>,
+    /// The answers given to [`Vcpu::complete`].
+    pub answers: Vec<u64>,
+}
+
+impl ScriptedVcpu {
+    /// A virtual CPU that will play `script`, with interrupts open.
+    pub fn new(script: impl IntoIterator<Item = Play>) -> ScriptedVcpu {
+        ScriptedVcpu {
+            script: script.into_iter().collect(),
+            open: true,
+            window: false,
+            to_deliver: false,
+            injected: Vec::new(),
+            answers: Vec::new(),
+        }
+    }
+
+    /// Computes for what is left of `ticks`, `until` at most. Whether all of
+    /// them are over.
+    fn compute(pcpu: &mut Pcpu<()>, ticks: &mut u64, until: Time) -> bool {
+        let passed = pcpu.before_horizon((*ticks).min(until.since(pcpu.now)));
+        pcpu.pass(passed);
+        *ticks -= passed;
+        *ticks == 0
+    }
+}
+
+impl Vcpu for ScriptedVcpu {
+    type Cpu = ();
+
+    /// # Panics
+    /// If the script is over: the code under test ran it once too often.
+    fn run(&mut self, pcpu: &mut Pcpu<()>, until: Time) -> Exit {
+        loop {
+            if pcpu.kick.take() {
+                return Exit::Kicked;
+            }
+            if pcpu.now >= until {
+                return Exit::Deadline;
+            }
+            self.to_deliver = false;
+            if self.window && self.can_inject() {
+                self.window = false;
+                return Exit::WindowOpen;
+            }
+            let over = match self.script.front_mut().expect("the script is not over") {
+                Play::Compute(ticks) => ScriptedVcpu::compute(pcpu, ticks, until),
+                Play::ComputeForEver => ScriptedVcpu::compute(pcpu, &mut u64::MAX.clone(), until),
+                Play::Interrupts(open) => {
+                    self.open = *open;
+                    true
+                }
+                Play::Exit(exit) => {
+                    let exit = *exit;
+                    pcpu.pass(1);
+                    self.script.pop_front();
+                    return exit;
+                }
+            };
+            if over {
+                self.script.pop_front();
+            }
+        }
+    }
+
+    fn complete(&mut self, _pcpu: &mut Pcpu<()>, value: u64) {
+        self.answers.push(value);
+    }
+
+    fn can_inject(&self) -> bool {
+        self.open && !self.to_deliver
+    }
+
+    fn inject(&mut self, vector: u8) -> Result<(), NotReady> {
+        if !self.can_inject() {
+            return Err(NotReady);
+        }
+        self.to_deliver = true;
+        self.injected.push(vector);
+        Ok(())
+    }
+
+    fn want_window(&mut self, on: bool) {
+        self.window = on;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_computes_exactly_until_the_deadline_and_then_goes_on() {
+        let mut pcpu = Pcpu::new(0, ());
+        let mut vcpu = ScriptedVcpu::new([Play::Compute(150), Play::Exit(Exit::Halted)]);
+        assert_eq!(vcpu.run(&mut pcpu, Time(100)), Exit::Deadline);
+        assert_eq!(pcpu.now, Time(100));
+        assert_eq!(vcpu.run(&mut pcpu, Time(1_000)), Exit::Halted);
+        assert_eq!(pcpu.now, Time(151));
+    }
+
+    #[test]
+    fn the_window_opens_when_the_script_opens_interrupts() {
+        let mut pcpu = Pcpu::new(0, ());
+        let script = [
+            Play::Interrupts(false),
+            Play::Compute(10),
+            Play::Interrupts(true),
+        ];
+        let mut vcpu = ScriptedVcpu::new(script.into_iter().chain([Play::ComputeForEver]));
+        vcpu.run(&mut pcpu, Time(5));
+        assert_eq!(vcpu.inject(32), Err(NotReady));
+        vcpu.want_window(true);
+        assert_eq!(vcpu.run(&mut pcpu, Time(1_000)), Exit::WindowOpen);
+        assert_eq!(pcpu.now, Time(10));
+        assert_eq!(vcpu.inject(32), Ok(()));
     }
 }

@@ -75,6 +75,10 @@ pub enum Exit {
     Deadline,
     /// Somebody kicked the physical CPU. Nothing happened in the guest.
     Kicked,
+    /// The guest waits in a loop of `pause` for something that another vCPU
+    /// must do. Only an engine that can see such loops reports them; nothing
+    /// has to be done about it, and nothing is lost.
+    SpinLoop,
     /// The guest did something that this version of the virtual CPU does not
     /// support; the guest cannot go on.
     Unsupported(Trap),
@@ -94,6 +98,7 @@ impl Exit {
             Exit::WindowOpen => "window-open",
             Exit::Deadline => "deadline",
             Exit::Kicked => "kicked",
+            Exit::SpinLoop => "spin-loop",
             Exit::Unsupported(_) => "unsupported",
             Exit::Shutdown(_) => "shutdown",
         }

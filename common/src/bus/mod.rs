@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  port  0x00f4           the exit port: the value written ends the machine
+//!  port  0x00e0           the yield port: the guest gives its turn away
 //!  port  0x03f8..=0x03ff  COM1
 //!  gpa   0xfee0_0000      the local APIC of the vCPU that asks, one page
 //! ```
@@ -18,6 +19,10 @@ use std::io::Write;
 /// The port that ends the machine, where tests under QEMU usually put its
 /// `isa-debug-exit` device. It takes accesses of any width that begin at it.
 pub const EXIT_PORT: u16 = 0xf4;
+/// The port by which a guest that knows of its VMM gives the rest of its turn
+/// away: it writes the number of the vCPU that it waits for. On a PC nobody is
+/// there, and the write vanishes. The monitor of version 7 knows it.
+pub const YIELD_PORT: u16 = 0xe0;
 /// The first port of COM1.
 pub const COM1: u16 = 0x3f8;
 /// The guest-physical address of the local APIC's page.
@@ -97,6 +102,8 @@ impl Bus {
     fn device_at(&self, port: u16, size: Size) -> Device {
         if port == EXIT_PORT {
             Device::ExitPort
+        } else if port == YIELD_PORT {
+            Device::YieldPort
         } else if bytes_at(port, size).any(|port| Com1::offset(port).is_some()) {
             Device::Serial
         } else {

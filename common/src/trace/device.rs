@@ -16,6 +16,7 @@ impl Display for DeviceAccess {
                 Some(name) => write!(f, "apic {name}")?,
                 None => write!(f, "apic +{:#05x}", self.address.wrapping_sub(bus::APIC))?,
             },
+            Device::YieldPort => f.write_str("yield port")?,
             Device::Nobody => write!(f, "nobody at {:#x}", self.address)?,
         }
         f.write_str(if self.write { " <- " } else { " -> " })?;

@@ -51,6 +51,19 @@ pub enum Event {
     Inject(u8),
     /// A device was accessed through the bus.
     Device(DeviceAccess),
+    /// From here on another vCPU runs on this physical CPU.
+    Runs(VcpuName),
+    /// The physical CPU found nothing to run.
+    Idle,
+}
+
+/// Which vCPU of which VM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct VcpuName {
+    /// The VM's number.
+    pub vm: u32,
+    /// The vCPU's number within its VM.
+    pub vcpu: u8,
 }
 
 /// One access that the bus carried to a device.
@@ -77,6 +90,8 @@ pub enum Device {
     ExitPort,
     /// A local APIC.
     Apic,
+    /// The port by which a guest gives the rest of its turn away.
+    YieldPort,
     /// Nobody: reads give all ones, writes vanish, as on a PC.
     Nobody,
 }

@@ -1,6 +1,6 @@
 //! The recorder of one physical CPU.
 
-use super::{Event, Histogram, Record};
+use super::{Event, Histogram, Record, VcpuName};
 use crate::Time;
 use std::collections::VecDeque;
 
@@ -12,6 +12,8 @@ const RING: usize = 64;
 pub struct Recorder {
     pcpu: usize,
     rip: u64,
+    /// Who was last said to run here, if anybody has said so.
+    running: Option<Option<VcpuName>>,
     ring: VecDeque<Record>,
     histogram: Histogram,
     sink: Option<Sink>,
@@ -26,6 +28,7 @@ impl Recorder {
         Recorder {
             pcpu,
             rip: 0,
+            running: None,
             ring: VecDeque::with_capacity(RING),
             histogram: Histogram::default(),
             sink: None,
@@ -40,6 +43,17 @@ impl Recorder {
     /// Sets the guest address at which the next events happen.
     pub(crate) fn at(&mut self, rip: u64) {
         self.rip = rip;
+    }
+
+    /// Says which vCPU runs here from now on; `None` if nobody does.
+    ///
+    /// It is recorded when it changes. Nothing else depends on it.
+    pub fn runs(&mut self, now: Time, vcpu: Option<VcpuName>) {
+        if self.running == Some(vcpu) {
+            return;
+        }
+        self.running = Some(vcpu);
+        self.record(now, vcpu.map_or(Event::Idle, Event::Runs));
     }
 
     /// Records one event at `time`.
@@ -104,5 +118,17 @@ mod tests {
             (record.pcpu, record.rip, record.event),
             (3, 0x1000, Event::Inject(32))
         );
+    }
+
+    #[test]
+    fn who_runs_is_recorded_when_it_changes() {
+        let name = |vm| Some(VcpuName { vm, vcpu: 0 });
+        let mut recorder = Recorder::new(0);
+        for vcpu in [name(1), name(1), name(2), None, None, name(2)] {
+            recorder.runs(Time::ZERO, vcpu);
+        }
+        let events: Vec<_> = recorder.last().map(|record| record.event).collect();
+        let runs = |vm| Event::Runs(VcpuName { vm, vcpu: 0 });
+        assert_eq!(events, [runs(1), runs(2), Event::Idle, runs(2)]);
     }
 }

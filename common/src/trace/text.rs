@@ -85,6 +85,8 @@ fn describe(event: Event) -> (&'static str, String) {
         }
         Event::Exit(exit) => ("exit", exit.to_string()),
         Event::Inject(vector) => ("inject", format!("vector {vector}")),
+        Event::Runs(name) => ("runs", name.to_string()),
+        Event::Idle => ("idle", String::new()),
         Event::Device(access) => ("device", access.to_string()),
     }
 }

@@ -1,5 +1,6 @@
 //! Traps and exits in words.
 
+use super::VcpuName;
 use crate::{Chain, Exit, Mmio, MmioOperation, Size, Trap};
 use std::fmt::{Display, Formatter, Result};
 
@@ -11,6 +12,17 @@ impl Display for Trap {
             Trap::System { instruction, .. } => instruction.fmt(f),
             Trap::Mmio(mmio) => mmio.fmt(f),
             Trap::Fault(fault) => fault.fmt(f),
+        }
+    }
+}
+
+impl Display for VcpuName {
+    /// As `vm 3`, or `vm 3 vcpu 1` for any but the first of a VM.
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        write!(f, "vm {}", self.vm)?;
+        match self.vcpu {
+            0 => Ok(()),
+            vcpu => write!(f, " vcpu {vcpu}"),
         }
     }
 }
@@ -29,6 +41,7 @@ impl Display for Exit {
             Exit::WindowOpen => f.write_str("takes interrupts now"),
             Exit::Deadline => f.write_str("the time given is up"),
             Exit::Kicked => f.write_str("somebody outside asks"),
+            Exit::SpinLoop => f.write_str("pauses again and again"),
             Exit::Unsupported(trap) => trap.fmt(f),
             Exit::Shutdown(chain) => chain.fmt(f),
         }

@@ -2,7 +2,7 @@
 //! interrupts the guest.
 
 use common::bus::{self, Bus};
-use common::devices::Apic;
+use common::devices::{Apic, Ipi};
 use common::{Ending, Exit, HostTimer, Mmio, MmioOperation, Pcpu, Tick, Time, Vcpu};
 use std::ops::ControlFlow;
 
@@ -64,7 +64,13 @@ pub fn on_exit<V: Vcpu>(
     exit: Exit,
 ) -> ControlFlow<Ending> {
     match exit {
-        Exit::Mmio(mmio) => access_memory(vcpu, pcpu, apic, mmio),
+        Exit::Mmio(mmio) => {
+            // With a single vCPU an IPI has nobody to go to but its sender.
+            let sent = access_memory(vcpu, pcpu, apic, mmio);
+            if let Some(ipi) = sent.filter(|ipi| ipi.reaches(VCPU, VCPU)) {
+                apic.request(ipi.vector);
+            }
+        }
         Exit::WindowOpen => {}
         Exit::Halted => return wait_for_interrupt(vcpu, pcpu, apic, host),
         _ => return v1::monitor::on_exit(vcpu, pcpu, bus, host, exit),
@@ -72,21 +78,24 @@ pub fn on_exit<V: Vcpu>(
     ControlFlow::Continue(())
 }
 
-/// Carries an access to where there is no RAM to the APIC.
-fn access_memory<V: Vcpu>(vcpu: &mut V, pcpu: &mut Pcpu<V::Cpu>, apic: &mut Apic, mmio: Mmio) {
+/// Carries an access to where there is no RAM to the APIC of the vCPU that makes
+/// it. An interrupt that this sends to vCPUs comes back: the caller knows them.
+pub fn access_memory<V: Vcpu>(
+    vcpu: &mut V,
+    pcpu: &mut Pcpu<V::Cpu>,
+    apic: &mut Apic,
+    mmio: Mmio,
+) -> Option<Ipi> {
     let Mmio { gpa, size, .. } = mmio;
     let recorder = &mut pcpu.recorder;
     match mmio.operation {
         MmioOperation::Write(value) => {
-            // With a single vCPU an IPI has nobody to go to but its sender.
-            let sent = bus::write_memory(apic, recorder, pcpu.now, gpa, size, value);
-            if let Some(ipi) = sent.filter(|ipi| ipi.reaches(VCPU, VCPU)) {
-                apic.request(ipi.vector);
-            }
+            bus::write_memory(apic, recorder, pcpu.now, gpa, size, value)
         }
         _ => {
             let value = bus::read_memory(apic, recorder, pcpu.now, gpa, size);
             vcpu.complete(pcpu, value);
+            None
         }
     }
 }
