@@ -22,10 +22,18 @@ pub const TICK_LENGTH: &str = "tick_length";
 /// enough for a guest to live through many ticks.
 pub const TICK: u32 = 20_000;
 
+/// Address of the register with the APIC's number, in its highest byte.
+pub const ID_REGISTER: u32 = BASE + 0x20;
+/// Address of the lower half of the interrupt command register. A write to it
+/// sends an interrupt.
+pub const COMMAND_REGISTER: u32 = BASE + COMMAND as u32;
+
 /// Offsets of the registers, and their values.
 const END_OF_INTERRUPT: i32 = 0xb0;
 const SPURIOUS: i32 = 0xf0;
 const REQUESTED: i32 = 0x200;
+const COMMAND: i32 = 0x300;
+const COMMAND_HIGH: i32 = 0x310;
 const TIMER: i32 = 0x320;
 const INITIAL_COUNT: i32 = 0x380;
 const CURRENT_COUNT: i32 = 0x390;
@@ -44,6 +52,54 @@ pub enum Timer {
     Periodic,
 }
 
+/// Whom an interrupt to other CPUs goes to. The value is the command's field of
+/// that name, *destination shorthand*.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// The CPU whose number is in EAX.
+    Number = 0,
+    /// The sender.
+    Myself = 1,
+    /// Every CPU.
+    All = 2,
+    /// Every CPU but the sender.
+    Others = 3,
+}
+
+/// The command that sends `vector` to the target.
+pub const fn command(target: Target, vector: u8) -> u32 {
+    (target as u32) << 18 | vector as u32
+}
+
+/// Sends an interrupt. No handler that sends one itself may strike in between:
+/// there is only one destination register. Changes RAX and RCX.
+pub fn send(asm: &mut Asm, target: Target, vector: u8) {
+    x64!(asm ; mov ecx, BASE as i32);
+    if target == Target::Number {
+        x64!(asm ; shl eax, 24 ; mov [rcx + COMMAND_HIGH], eax);
+    }
+    x64!(asm ; mov DWORD [rcx + COMMAND], command(target, vector) as i32);
+}
+
+/// Sends the interrupt of the command in EAX. EDX is the number of the CPU, for
+/// [`Target::Number`]. Changes RCX and RDX.
+pub fn send_command(asm: &mut Asm) {
+    x64!(asm
+        ; mov ecx, BASE as i32
+        ; shl edx, 24
+        ; mov [rcx + COMMAND_HIGH], edx
+        ; mov [rcx + COMMAND], eax
+    );
+}
+
+/// Switches the APIC on. Interrupts that are sent to it before are lost.
+pub fn switch_on(asm: &mut Asm) {
+    x64!(asm
+        ; mov ecx, BASE as i32
+        ; mov DWORD [rcx + SPURIOUS], SOFTWARE_ENABLE
+    );
+}
+
 /// Switches the APIC on and sets the timer's mode, but does not start it. To be
 /// emitted once in a guest. `tick` is the [`TICK_LENGTH`].
 pub fn enable(asm: &mut Asm, timer: Timer, tick: u32) {
@@ -52,9 +108,8 @@ pub fn enable(asm: &mut Asm, timer: Timer, tick: u32) {
         Timer::OneShot => 0,
         Timer::Periodic => PERIODIC,
     };
+    switch_on(asm);
     x64!(asm
-        ; mov ecx, BASE as i32
-        ; mov DWORD [rcx + SPURIOUS], SOFTWARE_ENABLE
         ; mov DWORD [rcx + TIMER], periodic | i32::from(TIMER_VECTOR)
         ; mov DWORD [rcx + DIVIDE], DIVIDE_BY_1
     );
@@ -85,10 +140,10 @@ pub fn current_count(asm: &mut Asm) {
     );
 }
 
-/// Clears the zero flag if a tick is requested and waits to be taken. Changes
-/// RAX and RCX.
-pub fn test_requested(asm: &mut Asm) {
-    let (word, bit) = (i32::from(TIMER_VECTOR) / 32, TIMER_VECTOR % 32);
+/// Clears the zero flag if an interrupt is requested and waits to be taken.
+/// Changes RAX and RCX.
+pub fn test_requested(asm: &mut Asm, vector: u8) {
+    let (word, bit) = (i32::from(vector) / 32, vector % 32);
     x64!(asm
         ; mov ecx, BASE as i32
         ; mov eax, [rcx + REQUESTED + 0x10 * word]

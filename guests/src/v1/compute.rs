@@ -16,6 +16,7 @@ use crate::{console, program, x64};
 pub(super) const GUEST: Guest = Guest {
     name: "compute",
     about: "finds primes and the CRC-32 of its memory while the host's timer interrupts it",
+    vcpus: 1,
     build,
     expected,
 };

@@ -27,6 +27,7 @@ use crate::{console, program, x64};
 pub(super) const GUEST: Guest = Guest {
     name: "keeper",
     about: "fills every register and every user flag, and checks that interruptions lose nothing",
+    vcpus: 1,
     build,
     expected,
 };

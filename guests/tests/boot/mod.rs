@@ -23,19 +23,24 @@ pub const SEEDS: [u64; 3] = [0, 1, 0x5eed_5eed_5eed_5eed];
 /// status, which the exit port (always odd) cannot produce.
 pub const TRIPLE_FAULT: i32 = 0;
 
-/// Boots the image and compares what it prints and how it ends.
+/// Boots the image on one CPU and compares what it prints and how it ends.
 pub fn check(image: &Image, expected: &Expected, name: &str, what: &str) {
+    check_on(1, image, expected, name, what);
+}
+
+/// Boots the image on so many CPUs and compares what it prints and how it ends.
+pub fn check_on(cpus: u8, image: &Image, expected: &Expected, name: &str, what: &str) {
     let status = match expected.ending {
         Ending::Exit(code) => status_of(code),
         Ending::TripleFault(_) => TRIPLE_FAULT,
         Ending::Halt => {
-            let console = boot_and_stop(image, name, expected.console.len());
+            let console = boot_and_stop(cpus, image, name, expected.console.len());
             assert_console(&console, &expected.console, what);
             return;
         }
         Ending::Death(_) | Ending::Never { .. } => panic!("{what}: not for this check"),
     };
-    let outcome = boot(image, name);
+    let outcome = boot_on(cpus, image, name);
     outcome.assert_console(&expected.console, what);
     outcome.assert_status(status, what);
 }
@@ -96,12 +101,17 @@ pub fn qemu_is_there() -> bool {
     false
 }
 
-/// Boots the image and waits for QEMU's end. `name` keeps its files apart from
-/// those of other boots at the same time.
+/// Boots the image on one CPU and waits for QEMU's end. `name` keeps its files
+/// apart from those of other boots at the same time.
 pub fn boot(image: &Image, name: &str) -> Outcome {
+    boot_on(1, image, name)
+}
+
+/// Boots the image on so many CPUs and waits for QEMU's end.
+pub fn boot_on(cpus: u8, image: &Image, name: &str) -> Outcome {
     let kernel = TemporaryFile::new(&format!("{name}.elf"));
     let console = TemporaryFile::new(&format!("{name}.console"));
-    let mut qemu = start(image, &kernel, &console);
+    let mut qemu = start(cpus, image, &kernel, &console);
     let status = wait(&mut qemu, name);
     let console = std::fs::read(console.path()).expect("QEMU has made the console's file");
     Outcome { console, status }
@@ -109,11 +119,11 @@ pub fn boot(image: &Image, name: &str) -> Outcome {
 
 /// Boots an image that halts for ever, and stops QEMU a while after it has
 /// printed so many bytes.
-fn boot_and_stop(image: &Image, name: &str, bytes: usize) -> Vec<u8> {
+fn boot_and_stop(cpus: u8, image: &Image, name: &str, bytes: usize) -> Vec<u8> {
     let kernel = TemporaryFile::new(&format!("{name}.elf"));
     let console = TemporaryFile::new(&format!("{name}.console"));
     let printed = || std::fs::read(console.path()).unwrap_or_default();
-    let mut qemu = start(image, &kernel, &console);
+    let mut qemu = start(cpus, image, &kernel, &console);
     let deadline = Instant::now() + TIME_LIMIT;
     while printed().len() < bytes && Instant::now() < deadline {
         sleep(Duration::from_millis(5));
@@ -127,11 +137,12 @@ fn boot_and_stop(image: &Image, name: &str, bytes: usize) -> Vec<u8> {
 }
 
 /// Starts QEMU with the image.
-fn start(image: &Image, kernel: &TemporaryFile, console: &TemporaryFile) -> Child {
+fn start(cpus: u8, image: &Image, kernel: &TemporaryFile, console: &TemporaryFile) -> Child {
     std::fs::write(kernel.path(), pvh::bootable(image)).expect("the image can be written");
     Command::new(QEMU)
         .args(["-machine", "q35", "-accel", "tcg", "-cpu", "max"])
         .args(["-display", "none", "-no-reboot"])
+        .args(["-smp", &cpus.to_string()])
         .args(["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"])
         .arg("-serial")
         .arg(format!("file:{}", console.path().display()))
