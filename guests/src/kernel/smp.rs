@@ -101,7 +101,7 @@ pub fn leave_to_first(asm: &mut Asm) {
     x64!(asm ; first:);
 }
 
-/// Halts with interrupts closed.
+/// Halts with interrupts closed; and again, as some PCs wake a CPU from this too.
 pub fn halt_for_ever(asm: &mut Asm) {
     x64!(asm ; cli ; jmp ->halted);
 }

@@ -32,9 +32,8 @@ const INIT_OTHERS: i32 = 0x000c_4500;
 const START_OTHERS: i32 = 0x000c_4600 | (TRAMPOLINE / PAGE_SIZE) as i32;
 /// A port that nobody needs; an access to it takes about a microsecond.
 const DELAY_PORT: i8 = 0x80_u8 as i8;
-/// How long to wait after INIT and after a start-up, in such accesses.
+/// How long to wait after INIT, in such accesses: 10 milliseconds.
 const AFTER_INIT: i32 = 10_000;
-const AFTER_START: i32 = 200;
 
 /// Where a further CPU starts, in 16-bit real mode: loads the GDT and goes to
 /// [`protected_mode`] with flat segments, as the boot CPU comes there.
@@ -155,9 +154,9 @@ fn load_segments(asm: &mut Asm) {
     }
 }
 
-/// Starts all other CPUs, if there are any: INIT, and twice the order to start,
-/// with a wait after each, as the manual has it. A CPU that runs already ignores
-/// the second order.
+/// Starts all other CPUs, if there are any: INIT, a wait, and the order to start.
+/// The manual gives the order twice, for chips that miss the first. QEMU misses
+/// none, and wakes a CPU that has halted meanwhile by the second.
 fn wake_others(asm: &mut Asm) {
     x64!(asm
         ; mov esi, TRAMPOLINE_COPY as i32
@@ -165,19 +164,12 @@ fn wake_others(asm: &mut Asm) {
         ; mov ecx, trampoline().len() as i32
         ; rep movsb
         ; mov ebx, apic::COMMAND_REGISTER as i32
+        ; mov DWORD [rbx], INIT_OTHERS
+        ; mov ecx, AFTER_INIT
+        ; wait:
+        ; in al, DELAY_PORT
+        ; dec ecx
+        ; jnz <wait
+        ; mov DWORD [rbx], START_OTHERS
     );
-    for (command, wait) in [
-        (INIT_OTHERS, AFTER_INIT),
-        (START_OTHERS, AFTER_START),
-        (START_OTHERS, AFTER_START),
-    ] {
-        x64!(asm
-            ; mov DWORD [rbx], command
-            ; mov ecx, wait
-            ; wait:
-            ; in al, DELAY_PORT
-            ; dec ecx
-            ; jnz <wait
-        );
-    }
 }

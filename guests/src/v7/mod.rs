@@ -4,13 +4,26 @@
 //! All of them are right for any interleaving, on any number of physical CPUs
 //! from one up. What they print does not depend on who was faster.
 
+mod barrier;
+mod broadcast;
+mod busy_target;
+mod contended;
+mod endings;
 mod ping_pong;
 mod together;
 
 use crate::catalogue::Guest;
 
 /// The guests of version 7, in the order in which to try them.
-static GUESTS: [&[Guest]; 2] = [&[together::GUEST], &[ping_pong::GUEST]];
+static GUESTS: [&[Guest]; 7] = [
+    &[together::GUEST],
+    &[barrier::GUEST],
+    &[ping_pong::GUEST],
+    &[broadcast::GUEST],
+    &[busy_target::GUEST],
+    &contended::GUESTS,
+    &endings::GUESTS,
+];
 
 /// All guests of version 7: first those that end well, then those that a
 /// hypervisor has to survive.
