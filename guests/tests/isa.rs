@@ -6,7 +6,7 @@
 
 use guests::image::Image;
 use guests::v4::{self, Threads};
-use guests::{bench, v1, v2, v3, v7, x64};
+use guests::{bench, v1, v2, v3, v5, v7, x64};
 use iced_x86::{CpuidFeature, Decoder, DecoderOptions, Instruction, Mnemonic, OpKind};
 
 #[test]
@@ -35,9 +35,9 @@ fn guests_of_later_versions_add_only_system_instructions_that_trap() {
 }
 
 #[test]
-fn guests_with_several_vcpus_may_also_pause_and_read_the_time() {
-    let may = [Mnemonic::Pause, Mnemonic::Rdtsc];
-    for guest in v7::guests() {
+fn guests_from_version_5_on_may_also_fill_vectors_and_pause_and_read_the_time() {
+    let may = [Mnemonic::Movups, Mnemonic::Pause, Mnemonic::Rdtsc];
+    for guest in v5::guests().chain(v7::guests()) {
         for seed in 0..4 {
             let image = guest.build(seed);
             check_image(guest.name, &image, |instruction| {

@@ -9,15 +9,17 @@ mod broadcast;
 mod busy_target;
 mod contended;
 mod endings;
+mod patterns_smp;
 mod ping_pong;
 mod together;
 
 use crate::catalogue::Guest;
 
 /// The guests of version 7, in the order in which to try them.
-static GUESTS: [&[Guest]; 7] = [
+static GUESTS: [&[Guest]; 8] = [
     &[together::GUEST],
     &[barrier::GUEST],
+    &[patterns_smp::GUEST],
     &[ping_pong::GUEST],
     &[broadcast::GUEST],
     &[busy_target::GUEST],
