@@ -48,9 +48,9 @@ const AREA: i32 = ROUND + 8;
 /// The register that holds the base of GS.
 const GS_BASE: i32 = 0xc000_0101_u32 as i32;
 
-/// A round is about 3,200 instructions.
+/// A round is about 3,000 instructions.
 fn rounds(seed: u64) -> u64 {
-    Random::new(seed).between(110, 140)
+    Random::new(seed).between(130, 150)
 }
 
 /// Builds the guest for so many vCPUs, each with patterns of its own.

@@ -23,24 +23,39 @@ pub const SEEDS: [u64; 3] = [0, 1, 0x5eed_5eed_5eed_5eed];
 /// status, which the exit port (always odd) cannot produce.
 pub const TRIPLE_FAULT: i32 = 0;
 
-/// Boots the image on one CPU and compares what it prints and how it ends.
-pub fn check(image: &Image, expected: &Expected, name: &str, what: &str) {
-    check_on(1, image, expected, name, what);
+/// What QEMU has to run an image on.
+#[derive(Clone, Copy)]
+pub struct Machine {
+    /// How many CPUs the machine has.
+    pub cpus: u8,
+    /// How many threads of the host QEMU runs them in: `multi`, one for each
+    /// CPU, or `single`, one for all, which takes them in turn.
+    pub threads: &'static str,
 }
 
-/// Boots the image on so many CPUs and compares what it prints and how it ends.
-pub fn check_on(cpus: u8, image: &Image, expected: &Expected, name: &str, what: &str) {
+const ONE_CPU: Machine = Machine {
+    cpus: 1,
+    threads: "single",
+};
+
+/// Boots the image on one CPU and compares what it prints and how it ends.
+pub fn check(image: &Image, expected: &Expected, name: &str, what: &str) {
+    check_on(ONE_CPU, image, expected, name, what);
+}
+
+/// Boots the image and compares what it prints and how it ends.
+pub fn check_on(machine: Machine, image: &Image, expected: &Expected, name: &str, what: &str) {
     let status = match &expected.ending {
         Ending::Exit(code) => status_of(*code),
         Ending::TripleFault(_) => TRIPLE_FAULT,
         Ending::Halt | Ending::Never { .. } => {
-            let console = boot_and_stop(cpus, image, name, expected.console.len());
+            let console = boot_and_stop(machine, image, name, expected.console.len());
             assert_console(&console, &expected.console, what);
             return;
         }
         Ending::Death(_) => panic!("{what}: not for this check"),
     };
-    let outcome = boot_on(cpus, image, name);
+    let outcome = boot_on(machine, image, name);
     outcome.assert_console(&expected.console, what);
     outcome.assert_status(status, what);
 }
@@ -104,14 +119,14 @@ pub fn qemu_is_there() -> bool {
 /// Boots the image on one CPU and waits for QEMU's end. `name` keeps its files
 /// apart from those of other boots at the same time.
 pub fn boot(image: &Image, name: &str) -> Outcome {
-    boot_on(1, image, name)
+    boot_on(ONE_CPU, image, name)
 }
 
-/// Boots the image on so many CPUs and waits for QEMU's end.
-pub fn boot_on(cpus: u8, image: &Image, name: &str) -> Outcome {
+/// Boots the image and waits for QEMU's end.
+pub fn boot_on(machine: Machine, image: &Image, name: &str) -> Outcome {
     let kernel = TemporaryFile::new(&format!("{name}.elf"));
     let console = TemporaryFile::new(&format!("{name}.console"));
-    let mut qemu = start(cpus, image, &kernel, &console);
+    let mut qemu = start(machine, image, &kernel, &console);
     let status = wait(&mut qemu, name);
     let console = std::fs::read(console.path()).expect("QEMU has made the console's file");
     Outcome { console, status }
@@ -119,11 +134,11 @@ pub fn boot_on(cpus: u8, image: &Image, name: &str) -> Outcome {
 
 /// Boots an image that halts or runs for ever, and stops QEMU a while after it
 /// has printed so many bytes.
-fn boot_and_stop(cpus: u8, image: &Image, name: &str, bytes: usize) -> Vec<u8> {
+fn boot_and_stop(machine: Machine, image: &Image, name: &str, bytes: usize) -> Vec<u8> {
     let kernel = TemporaryFile::new(&format!("{name}.elf"));
     let console = TemporaryFile::new(&format!("{name}.console"));
     let printed = || std::fs::read(console.path()).unwrap_or_default();
-    let mut qemu = start(cpus, image, &kernel, &console);
+    let mut qemu = start(machine, image, &kernel, &console);
     let deadline = Instant::now() + TIME_LIMIT;
     while printed().len() < bytes && Instant::now() < deadline {
         sleep(Duration::from_millis(5));
@@ -137,12 +152,19 @@ fn boot_and_stop(cpus: u8, image: &Image, name: &str, bytes: usize) -> Vec<u8> {
 }
 
 /// Starts QEMU with the image.
-fn start(cpus: u8, image: &Image, kernel: &TemporaryFile, console: &TemporaryFile) -> Child {
+fn start(
+    machine: Machine,
+    image: &Image,
+    kernel: &TemporaryFile,
+    console: &TemporaryFile,
+) -> Child {
     std::fs::write(kernel.path(), pvh::bootable(image)).expect("the image can be written");
     Command::new(QEMU)
-        .args(["-machine", "q35", "-accel", "tcg", "-cpu", "max"])
+        .args(["-machine", "q35", "-cpu", "max"])
+        .arg("-accel")
+        .arg(format!("tcg,thread={}", machine.threads))
         .args(["-display", "none", "-no-reboot"])
-        .args(["-smp", &cpus.to_string()])
+        .args(["-smp", &machine.cpus.to_string()])
         .args(["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"])
         .arg("-serial")
         .arg(format!("file:{}", console.path().display()))
