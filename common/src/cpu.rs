@@ -19,6 +19,10 @@ pub trait Cpu: Send {
     /// instructions retired. `now` is the virtual time at entry, which `rdtsc`
     /// reads. `budget` is at least 1, and is kept exactly.
     ///
+    /// An entry makes progress: before it heeds a kick, at least one instruction
+    /// retires, or traps. So what holds for one instruction only (the shadow of
+    /// `sti`) is not spent in vain by a kick that comes just before the entry.
+    ///
     /// # Panics
     /// If a read from MMIO still waits for [`complete`](Cpu::complete).
     fn enter(&mut self, now: Time, budget: u64, kick: &Kick) -> (Trap, u64);
@@ -48,7 +52,8 @@ impl<C: Cpu + ?Sized> Cpu for Box<C> {
 /// A request, from any thread, that a physical CPU stop running guest code.
 ///
 /// A kick is never lost: it stays pending until somebody takes it, whether it
-/// came before, during or after an entry.
+/// came before, during or after an entry. One that came before an entry ends it
+/// after its first instructions, never without any (see [`Cpu::enter`]).
 #[derive(Clone, Debug, Default)]
 pub struct Kick(Arc<AtomicBool>);
 

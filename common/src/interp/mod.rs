@@ -118,7 +118,11 @@ impl Interp {
         state.budget = budget;
         let trap = run::run(state, &mut self.cache, kick);
         state.end();
-        (trap, budget - state.budget)
+        let retired = budget - state.budget;
+        if let Some(filter) = &mut state.context.pause_filter {
+            filter.leave(retired);
+        }
+        (trap, retired)
     }
 }
 

@@ -154,6 +154,14 @@ impl State {
         self.stamp_offset = (self.last_stamp + 1).wrapping_sub(self.memory.epoch());
     }
 
+    /// Has the filter count a `pause` that has just retired, the running block's
+    /// unused budget being given back, and says whether to report it.
+    pub fn pause(&mut self) -> bool {
+        let retired = self.entered.1 - self.budget;
+        let filter = self.context.pause_filter.as_mut();
+        filter.is_some_and(|filter| filter.pause(retired))
+    }
+
     /// Instructions that have retired since the entry, before the running one,
     /// which must be the only one of its block that is not done.
     pub fn retired(&self) -> u64 {

@@ -53,7 +53,7 @@ fn code() -> impl Strategy<Value = Vec<u8>> {
 fn serve(cpu: &mut Interp, trap: Trap) -> bool {
     use crate::MmioOperation::*;
     match trap {
-        Trap::Budget => true,
+        Trap::Budget | Trap::SpinLoop => true,
         Trap::Mmio(mmio) => match mmio.operation {
             Read => {
                 cpu.complete(0x1234_5678_9abc_def0 ^ mmio.gpa);
