@@ -45,6 +45,8 @@ pub use fault::{Fault, PageFaultCode};
 pub use host_timer::{HostTimer, Tick};
 pub use image::Image;
 pub use interp::Interp;
+#[cfg(unix)]
+pub use memory::Template;
 pub use memory::{Access, Memory, MemoryError, PAGE_SIZE, Translation, is_canonical, translate};
 pub use pause::PauseFilter;
 pub use pcpu::Pcpu;

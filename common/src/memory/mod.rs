@@ -2,11 +2,15 @@
 
 mod code;
 mod ram;
+#[cfg(unix)]
+mod template;
 mod tlb;
 mod walk;
 mod word;
 
 pub use ram::{Memory, MemoryError};
+#[cfg(unix)]
+pub use template::Template;
 pub(crate) use tlb::Tlb;
 pub use walk::{Access, Translation, is_canonical, read_virtual, translate, write_virtual};
 pub use word::Word;
