@@ -21,7 +21,7 @@ pub fn run(state: &mut State, cache: &mut Cache, kick: &Kick) -> Trap {
             return Trap::Budget;
         }
         let found = match from {
-            None => cache.find(state.rip, view, state.stamp()),
+            None => cache.find(state, state.rip),
             Some(_) => None,
         };
         let mut id = match found {

@@ -11,7 +11,7 @@ mod word;
 pub use ram::{Memory, MemoryError};
 #[cfg(unix)]
 pub use template::Template;
-pub(crate) use tlb::Tlb;
+pub(crate) use tlb::{Pages, Tlb};
 pub use walk::{Access, Translation, is_canonical, read_virtual, translate, write_virtual};
 pub use word::Word;
 

@@ -6,6 +6,7 @@ mod paging;
 mod pauses;
 mod random;
 mod system;
+mod turns;
 
 use super::testing::*;
 use crate::{Cpu, Fault, Gpr, Kick, SystemInstruction, Time, Trap};
