@@ -104,6 +104,33 @@ fn a_store_into_the_code_of_one_vm_changes_that_vm_alone() {
     }
 }
 
+/// How many mappings of files without a name this process has, if the host
+/// says so.
+fn mappings() -> Option<usize> {
+    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+    let nameless = |line: &&str| line.ends_with("(deleted)");
+    Some(maps.lines().filter(nameless).count())
+}
+
+#[test]
+fn a_vm_that_is_gone_leaves_nothing_though_its_cpu_goes_on() {
+    let _turn = turn();
+    let (template, boot) = template();
+    let Some(before) = mappings() else {
+        println!("skipped: this host does not say in /proc what is mapped");
+        return;
+    };
+    let mut cpu = Interp::new(Memory::new(4096).unwrap());
+    let mut machines = machines(&template);
+    for machine in &mut machines {
+        run(&mut cpu, machine, boot, 0);
+    }
+    assert_eq!(mappings(), Some(before + VMS as usize));
+    machines.clear();
+    // The CPU may hold on to the one that ran last.
+    assert!(mappings().unwrap() <= before + 1);
+}
+
 #[test]
 fn an_idle_vm_costs_tens_of_kibibytes() {
     let _turn = turn();

@@ -1,19 +1,20 @@
-//! VMs of one image, and the one CPU that they share.
+//! VMs of one image, and the CPUs that they run on.
 
 use common::{Boot, Context, Cpu, Gpr, Image, Interp, Kick, Memory, Template, Time, Trap};
 
 /// As much memory as guests are promised.
 const MEMORY_SIZE: u64 = 16 << 20;
 
-/// One physical CPU and its VMs.
+/// VMs with one physical CPU for all, or one for each.
 pub struct Host {
-    cpu: Interp,
+    cpus: Vec<Interp>,
     machines: Vec<Context>,
 }
 
 impl Host {
-    /// VMs that are about to execute the first instruction of an ELF image.
-    pub fn boot(image: &[u8], machines: usize) -> Result<Host, String> {
+    /// VMs that are about to execute the first instruction of an ELF image, and
+    /// so many CPUs: one, or as many as VMs.
+    pub fn boot(image: &[u8], machines: usize, cpus: usize) -> Result<Host, String> {
         let text = |error: &dyn std::error::Error| error.to_string();
         let memory = Memory::new(MEMORY_SIZE).map_err(|error| text(&error))?;
         let image = Image::parse(image).map_err(|error| text(&error))?;
@@ -23,7 +24,7 @@ impl Host {
         let one = |_| template.memory().map(|memory| machine(memory, boot));
         let machines: Result<Vec<_>, _> = (0..machines).map(one).collect();
         Ok(Host {
-            cpu: Interp::new(memory),
+            cpus: (0..cpus).map(|_| Interp::new(memory.clone())).collect(),
             machines: machines.map_err(|error| text(&error))?,
         })
     }
@@ -34,7 +35,7 @@ impl Host {
         for number in 0..self.machines.len() {
             self.swap(number);
             for _ in 0..slices {
-                self.slice(length)?;
+                self.slice(number, length)?;
             }
             self.swap(number);
         }
@@ -46,20 +47,22 @@ impl Host {
         for _ in 0..slices {
             for number in 0..self.machines.len() {
                 self.swap(number);
-                self.slice(length)?;
+                self.slice(number, length)?;
                 self.swap(number);
             }
         }
         Ok(())
     }
 
-    /// The context of a VM goes into the CPU, or back.
+    /// The context of a VM goes into its CPU, or back.
     fn swap(&mut self, number: usize) {
-        std::mem::swap(self.cpu.context(), &mut self.machines[number]);
+        let cpu = number % self.cpus.len();
+        std::mem::swap(self.cpus[cpu].context(), &mut self.machines[number]);
     }
 
-    fn slice(&mut self, length: u64) -> Result<(), String> {
-        match self.cpu.enter(Time::ZERO, length, &Kick::default()).0 {
+    fn slice(&mut self, number: usize, length: u64) -> Result<(), String> {
+        let cpu = number % self.cpus.len();
+        match self.cpus[cpu].enter(Time::ZERO, length, &Kick::default()).0 {
             Trap::Budget => Ok(()),
             other => Err(format!("a guest that only computes stopped with: {other}")),
         }

@@ -1,14 +1,15 @@
-//! What does it cost `interp` to go from VM to VM? The same VMs do the same
-//! work twice: one after the other, and in turns.
+//! What does it cost `interp` to go from VM to VM? VMs do the same work in
+//! three ways: one VM after the other; in turns, each on a CPU of its own; in
+//! turns on one CPU.
 //!
 //! ```text
-//! cargo bench -p common --bench switch                     everything, about a minute
+//! cargo bench -p common --bench switch                     everything, about three minutes
 //! cargo bench -p common --bench switch -- --kernel crc     one kernel
 //! cargo bench -p common --bench switch -- --help           all options, and how to read the table
 //! ```
 //!
-//! It measures CPU seconds, and the two ways one right after the other, and
-//! quotes the median of the ratios. All VMs begin as one template, so they have
+//! It measures CPU seconds, the three ways one right after the other, and quotes
+//! medians of the ratios. All VMs begin as one template, so they have
 //! the same code at the same addresses, as many VMs of one image have.
 
 #[cfg(unix)]

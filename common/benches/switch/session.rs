@@ -19,9 +19,10 @@ const SAMPLE: u64 = 20_000_000;
 /// Measures what it costs interp to go from VM to VM.
 ///
 /// Reading the table: VMs that run the kernel get slices of so many
-/// instructions in turns, and before that they got the same slices one VM after
-/// the other. The figure is how much more CPU time the turns took, in percent.
-/// It has the host's own caches in it: sieve and mix work on a MiB each.
+/// instructions, in turns on one CPU. The figures are how much more CPU time
+/// that takes, in percent: `switch` is against the same slices one VM after the
+/// other, `share` against the same turns on a CPU for each VM. What the VMs do
+/// to each other in the host's own caches is in the first and not in the second.
 #[derive(Parser)]
 #[command(
     bin_name = "cargo bench -p common --bench switch --",
@@ -53,7 +54,7 @@ pub fn main() -> ExitCode {
     let options = Options::parse();
     let outcome = match options.bench {
         true => measure(&options),
-        false => Host::boot(&KERNELS[0].guest(ENDLESS).elf(), 3)
+        false => Host::boot(&KERNELS[0].guest(ENDLESS).elf(), 3, 1)
             .and_then(|mut host| host.in_turns(3, 1000))
             .map(|()| println!("VMs take turns (`cargo bench` measures what that costs)")),
     };
@@ -67,19 +68,23 @@ pub fn main() -> ExitCode {
 }
 
 fn measure(options: &Options) -> Result<(), String> {
-    let slices = SLICES.map(|length| format!("{length:>12}")).concat();
-    println!("{:<12}{:>8}{slices}", "kernel", "VMs");
+    let columns = SLICES.map(|length| format!("{:>19}", format!("slices of {length}")));
+    println!("{:<12}{:>6}{}", "kernel", "VMs", columns.concat());
+    println!("{:<18}{}", "", "     switch   share".repeat(SLICES.len()));
     for kernel in KERNELS.iter().filter(|kernel| {
         let wanted = options.kernel.map(|kernel| kernel.name);
         wanted.is_none_or(|wanted| wanted == kernel.name)
     }) {
         let image = kernel.guest(ENDLESS).elf();
         for machines in MACHINES {
-            print!("{:<12}{machines:>8}", kernel.name);
+            print!("{:<12}{machines:>6}", kernel.name);
             for length in SLICES {
-                let mut host = Host::boot(&image, machines)?;
-                let cost = cost(&mut host, machines, length, options.samples)?;
-                print!("{:>11.1}%", (cost - 1.0) * 100.0);
+                let one = Host::boot(&image, machines, 1)?;
+                let many = Host::boot(&image, machines, machines)?;
+                let slices = (SAMPLE / machines as u64 / length).max(2);
+                let [switch, share] = costs([one, many], slices, length, options.samples)?
+                    .map(|cost| (cost - 1.0) * 100.0);
+                print!("{switch:>10.1}%{share:>7.1}%");
             }
             println!();
         }
@@ -87,19 +92,28 @@ fn measure(options: &Options) -> Result<(), String> {
     idle::report()
 }
 
-/// The CPU time of turns as a multiple of that without.
-fn cost(host: &mut Host, machines: usize, length: u64, samples: u64) -> Result<f64, String> {
-    let slices = (SAMPLE / machines as u64 / length).max(2);
-    // What is decoded or copied once is in neither.
-    host.in_turns(slices, length)?;
-    let ratios: Result<Vec<f64>, String> = (0..samples)
-        .map(|_| {
-            let start = cpu_time::own();
-            host.one_after_the_other(slices, length)?;
-            let middle = cpu_time::own();
-            host.in_turns(slices, length)?;
-            Ok((cpu_time::own() - middle) / (middle - start))
-        })
-        .collect();
-    Ok(median(ratios?))
+/// The CPU time of turns on one CPU, as multiples of that without turns and of
+/// that with a CPU for each VM.
+fn costs(
+    [mut one, mut many]: [Host; 2],
+    slices: u64,
+    length: u64,
+    samples: u64,
+) -> Result<[f64; 2], String> {
+    let mut ratios = [Vec::new(), Vec::new()];
+    // What is decoded or copied once is in no sample.
+    one.in_turns(slices, length)?;
+    many.in_turns(slices, length)?;
+    for _ in 0..samples {
+        let start = cpu_time::own();
+        one.one_after_the_other(slices, length)?;
+        let alone = cpu_time::own();
+        one.in_turns(slices, length)?;
+        let turns = cpu_time::own();
+        many.in_turns(slices, length)?;
+        let end = cpu_time::own();
+        ratios[0].push((turns - alone) / (alone - start));
+        ratios[1].push((turns - alone) / (end - turns));
+    }
+    Ok(ratios.map(median))
 }

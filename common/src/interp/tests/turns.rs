@@ -128,6 +128,9 @@ fn another_memory_in_the_same_context_is_seen() {
     assert_eq!(run_on(&mut cpu, &mut one, CODE), 1);
     one.space.memory = vm(3).space.memory;
     assert_eq!(run_on(&mut cpu, &mut one, CODE), 3);
+    run_on(&mut cpu, &mut vm(2), CODE);
+    one.space.memory = vm(4).space.memory;
+    assert_eq!(run_on(&mut cpu, &mut one, CODE), 4);
 }
 
 #[test]
