@@ -1,6 +1,7 @@
 //! The command line.
 
-use clap::{Args, Parser, Subcommand};
+use crate::vm_spec::PCPUS;
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use common::boot::MAX_VCPUS;
 use std::path::PathBuf;
 
@@ -32,7 +33,7 @@ pub struct Cli {
 pub enum Command {
     /// Show the versions, their guests, exercises and checks
     List,
-    /// Boot a guest under one version and show its console
+    /// Boot a guest, or several VMs from version 5 on, and show what they print
     #[command(
         after_help = "The guest's console goes to stdout, everything else to stderr. The exit \
 code is 0 if the guest wrote 0 to the exit port, else 1.
@@ -40,7 +41,9 @@ code is 0 if the guest wrote 0 to the exit port, else 1.
 Examples:
   cargo lab run v1
   cargo lab run v1 --guest keeper --tick 97 --seed 5
-  cargo lab run v1 --image my-kernel.elf --trace 2> trace.txt"
+  cargo lab run v1 --image my-kernel.elf --trace 2> trace.txt
+  cargo lab run v5 --vm idle:weight=300 --vm keeper:seed=7 --vm my-kernel.elf
+  cargo lab run v5 --vm ticks --vm ticks --at 50000:pause:1 --at 400000:resume:1"
     )]
     Run(RunArguments),
     /// Grade versions: what is right, what is not, where and why
@@ -63,7 +66,7 @@ The folder must not exist yet, or be empty.")]
     Handout(HandoutArguments),
 }
 
-/// How to run a guest.
+/// How to run a guest, or many.
 #[derive(Debug, Args)]
 pub struct RunArguments {
     /// The version, such as v1
@@ -74,28 +77,91 @@ pub struct RunArguments {
     /// An ELF image of your own
     #[arg(long, value_name = "FILE")]
     pub image: Option<PathBuf>,
-    /// What the guest is made from
+    /// What the guest is made from, and from version 5 on also the order of events
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-    /// Period of the host's timer, in ticks of virtual time
-    #[arg(long, value_name = "N", default_value_t = evidence::Scenario::TICK)]
-    pub tick: u64,
     /// What the guest sets its own timer to, if it has one
     #[arg(long, value_name = "N")]
     pub guest_tick: Option<u32>,
-    /// The virtual time at which the guest is stopped
+    /// The virtual time at which all is stopped
     #[arg(long, value_name = "N", default_value_t = evidence::Scenario::LIMIT.0)]
     pub limit: u64,
-    /// Show every entry, trap, exit and device access
+    /// Show every trap, exit and device access
     #[arg(long)]
     pub trace: bool,
-    /// The number of the vCPU
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    /// For a single guest.
+    #[command(flatten)]
+    pub single: SingleArguments,
+    /// For many.
+    #[command(flatten)]
+    pub host: HostArguments,
+}
+
+/// What only the versions with one VM know.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Versions 1 to 4")]
+pub struct SingleArguments {
+    /// Period of the host's timer, in ticks of virtual time [default: 10000]
+    #[arg(long, value_name = "N")]
+    pub tick: Option<u64>,
+    /// The number of the vCPU [default: 0]
+    #[arg(long, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u64).range(..MAX_VCPUS))]
-    pub vcpu: u64,
+    pub vcpu: Option<u64>,
     /// Kick the physical CPU at this entry into the guest
     #[arg(long, value_name = "ENTRY")]
     pub kick_at: Option<u64>,
+}
+
+/// What only the versions with many VMs know.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Versions 5 to 7")]
+pub struct HostArguments {
+    /// A VM, again and again: a guest's name or the path of an image, and values for weight, seed,
+    /// vcpus, memory (in MiB), home, affinity, start, tick [default: a set that shows the version]
+    #[arg(long, value_name = "NAME[:KEY=VALUE,…]", conflicts_with_all = ["guest", "image"])]
+    pub vm: Vec<String>,
+    /// How many physical CPUs there are [default: 1; from version 6 on 2]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(PCPUS))]
+    pub pcpus: Option<u64>,
+    /// Who goes on next: nearly the one that is behind, as badly as can be, or one host thread
+    /// each [default: fair]
+    #[arg(long, value_name = "ORDER")]
+    pub order: Option<OrderName>,
+    /// How long a turn is, in ticks [default: 10000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub slice: Option<u64>,
+    /// Ask for something at a time: start, pause, resume, shut-down, destroy with the number of a
+    /// VM, unplug, plug with that of a physical CPU
+    #[arg(long, value_name = "TIME:WHAT:NUMBER")]
+    pub at: Vec<String>,
+    /// What is done about vCPUs that spin for a lock (version 7) [default: none]
+    #[arg(long, value_name = "POLICY")]
+    pub policy: Option<PolicyName>,
+}
+
+/// An order of events, on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OrderName {
+    /// Nearly in the order of the clocks.
+    Fair,
+    /// As badly as the seed can.
+    Adversarial,
+    /// As the host's threads come.
+    Threads,
+}
+
+/// A policy for spinning vCPUs, on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PolicyName {
+    /// Nothing is done.
+    None,
+    /// The CPU notices, and the turn is over.
+    SpinExits,
+    /// The guest says whom it waits for.
+    YieldPort,
+    /// The vCPUs of a VM run together or not at all.
+    CoScheduling,
 }
 
 /// What to grade.

@@ -1,11 +1,12 @@
 //! What became of a run: the version's claim, held against the evidence.
 
-use crate::child::How;
+use crate::child::{Finished, How};
 use crate::observation::Observation;
 use crate::text;
 use common::trace::{Device, Event, Record};
 use common::{Ending, Exit};
-use evidence::GivenUp;
+use evidence::host::{self, RunEvidence};
+use evidence::{GivenUp, Panic};
 use std::fmt;
 
 /// What became of a run.
@@ -69,23 +70,31 @@ impl Fate {
     /// What became of a run.
     pub fn of(run: &Observation) -> Fate {
         let evidence = &run.evidence;
-        if evidence.damaged {
-            return Fate::Tampered;
+        let claim = evidence.end.as_ref().and_then(|end| end.claim);
+        if let Some(fate) = stopped(evidence.damaged, evidence.given_up, evidence.panic.as_ref()) {
+            return fate;
         }
-        if let Some(why) = evidence.given_up {
-            return Fate::GivenUp(why);
-        }
-        if let Some(panic) = &evidence.panic {
-            return panicked(&panic.message, panic.place.clone());
-        }
-        match evidence.end.as_ref().and_then(|end| end.claim) {
+        match claim {
             Some(claim) if agrees(run, claim) => Fate::Ended(claim),
             Some(claim) => Fate::Untrue {
                 claim,
                 last: last(run).copied(),
             },
-            None => without_end(run),
+            None => without_end(&run.finished),
         }
+    }
+
+    /// What became of a run of many VMs, if it was not over as it should be; what
+    /// became of each of them is another question. `run` is the last that there
+    /// is evidence of.
+    pub fn of_host(
+        evidence: &host::Evidence,
+        run: &RunEvidence,
+        finished: &Finished,
+    ) -> Option<Fate> {
+        let over = run.end.as_ref().is_some_and(|end| end.outcome.is_some());
+        stopped(evidence.damaged, run.given_up, run.panic.as_ref())
+            .or_else(|| (!over).then(|| without_end(finished)))
     }
 
     /// How it ended, if it did.
@@ -156,9 +165,19 @@ fn last(run: &Observation) -> Option<&Record> {
         .or(run.evidence.records.last())
 }
 
-fn without_end(run: &Observation) -> Fate {
-    let said = String::from_utf8_lossy(&run.finished.stderr);
-    match run.finished.how {
+/// Why the machine or the code itself broke off, if one of them did.
+fn stopped(damaged: bool, given_up: Option<GivenUp>, panic: Option<&Panic>) -> Option<Fate> {
+    match (damaged, given_up, panic) {
+        (true, ..) => Some(Fate::Tampered),
+        (_, Some(why), _) => Some(Fate::GivenUp(why)),
+        (.., Some(panic)) => Some(panicked(&panic.message, panic.place.clone())),
+        _ => None,
+    }
+}
+
+fn without_end(finished: &Finished) -> Fate {
+    let said = String::from_utf8_lossy(&finished.stderr);
+    match finished.how {
         How::TimedOut => Fate::Hung,
         How::Flooded => Fate::Flooded,
         How::Exited(code) => Fate::LeftEarly(code),
@@ -230,7 +249,6 @@ impl fmt::Display for Fate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::child::Finished;
     use common::trace::DeviceAccess;
     use common::{Image, Size, Time};
     use evidence::{Evidence, Scenario};

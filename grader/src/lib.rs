@@ -6,7 +6,7 @@
 //!    grade       builds a version, makes its checks, says the verdict
 //!      checks    what must hold of each version
 //!      compile   builds the runner               <- the student's code
-//!      observation, child, fate                  <- runs it, in its own process
+//!      observation, host_order, desk, child, fate  <- runs it, in its own process
 //! ```
 //!
 //! The stage crates are untrusted. Their code runs only in the runner's
@@ -19,12 +19,15 @@ pub mod child;
 pub mod cli;
 pub mod commands;
 pub mod compile;
+mod desk;
 pub mod error;
 pub mod exercises;
 pub mod fate;
 pub mod grade;
 pub mod guest;
 pub mod handout;
+pub mod host_order;
+pub mod host_trace;
 pub mod interrupt;
 pub mod markers;
 pub mod observation;
@@ -33,4 +36,6 @@ pub mod stages;
 mod suggest;
 pub mod text;
 pub mod verdict;
+pub mod vm_fate;
+pub mod vm_spec;
 pub mod workspace;

@@ -1,13 +1,11 @@
 //! One run of one guest in a process of its own, and what is known of it.
 
-use crate::child::{self, Finished};
+use crate::child::Finished;
+use crate::desk::{Desk, did_not_begin};
 use crate::error::LabError;
 use common::{Image, Time};
 use evidence::{Evidence, Reader, Scenario, ThreadKernel};
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 /// The host's time after which a run is given up unless an order says otherwise.
@@ -101,32 +99,21 @@ pub fn observe(
 ) -> Result<Observation, LabError> {
     let mut image =
         Image::parse(&order.image).map_err(|error| LabError::Usage(error.to_string()))?;
-    let folder = tempfile::Builder::new().prefix("heptavisor-").tempdir();
-    let folder = folder.map_err(|error| failed("a temporary folder cannot be made", error))?;
+    let desk = Desk::new()?;
     let mut scenario = order.scenario.clone();
-    scenario.image = folder.path().join("guest.elf");
-    let asked = folder.path().join("scenario.json");
-    let answer = folder.path().join("evidence");
-    write(&scenario.image, &order.image)?;
-    write(
-        &asked,
-        serde_json::to_string(&scenario)
-            .unwrap_or_default()
-            .as_bytes(),
-    )?;
+    scenario.image = desk.write("guest.elf", &order.image)?;
 
-    let mut tail = Tail::new(&answer);
-    let mut command = Command::new(runner);
-    command
-        .args([&asked, &answer])
-        .current_dir(folder.path())
-        .env_clear();
-    let finished = child::run(&mut command, order.backstop, || follow(tail.more()))?;
-    tail.more();
-    let evidence = tail.reader.evidence;
+    let mut reader = Reader::default();
+    let mut shown = 0;
+    let finished = desk.run(runner, &scenario, order.backstop, |piece| {
+        reader.feed(piece);
+        follow(&reader.evidence.console[shown..]);
+        shown = reader.evidence.console.len();
+    });
+    let finished = finished?;
+    let evidence = reader.evidence;
     if evidence == Evidence::default() {
-        let said = String::from_utf8_lossy(&finished.stderr);
-        return Err(failed("the runner did not begin", said.trim_end()));
+        return Err(did_not_begin(&finished));
     }
     if scenario.threads.is_some() {
         // What the student's pieces made of it is theirs: it may be anything.
@@ -142,55 +129,4 @@ pub fn observe(
         evidence,
         finished,
     })
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), LabError> {
-    std::fs::write(path, bytes).map_err(|error| failed("a temporary file cannot be written", error))
-}
-
-fn failed(doing: &str, cause: impl std::fmt::Display) -> LabError {
-    LabError::infrastructure(doing, cause)
-}
-
-/// Reads a file while somebody else writes it.
-struct Tail {
-    path: PathBuf,
-    file: Option<File>,
-    reader: Reader,
-    /// How many bytes of the console have been handed out.
-    shown: usize,
-}
-
-impl Tail {
-    fn new(path: &Path) -> Tail {
-        Tail {
-            path: path.to_path_buf(),
-            file: None,
-            reader: Reader::default(),
-            shown: 0,
-        }
-    }
-
-    /// Reads on, and gives the part of the console that is new.
-    fn more(&mut self) -> &[u8] {
-        // A file that is not there yet, or not whole, shows in the evidence.
-        let _ = self.read();
-        let console = &self.reader.evidence.console[self.shown..];
-        self.shown = self.reader.evidence.console.len();
-        console
-    }
-
-    fn read(&mut self) -> io::Result<()> {
-        let file = match &mut self.file {
-            Some(file) => file,
-            None => self.file.insert(File::open(&self.path)?),
-        };
-        let mut buffer = vec![0; 64 << 10];
-        loop {
-            match file.read(&mut buffer)? {
-                0 => return Ok(()),
-                length => self.reader.feed(&buffer[..length]),
-            }
-        }
-    }
 }

@@ -80,6 +80,11 @@ impl Stage {
             .collect()
     }
 
+    /// Whether it runs a set of VMs, from version 5 on, and not a single one.
+    pub fn has_many_vms(&self) -> bool {
+        self.name >= "v5"
+    }
+
     /// The folder with its sources.
     pub fn sources(&self, workspace: &Workspace) -> PathBuf {
         workspace.root.join(self.folder()).join("src")

@@ -178,7 +178,7 @@ fn is_told(stage: &Stage, record: &Record) -> bool {
         } => stage.name == "v1" || !console(instruction),
         Event::Device(access) => stage.name == "v1" || access.device != Device::Serial,
         Event::Trap { .. } | Event::Inject(_) => true,
-        Event::Enter { .. } | Event::Exit(_) => false,
+        Event::Enter { .. } | Event::Exit(_) | Event::Runs(_) | Event::Idle => false,
     }
 }
 

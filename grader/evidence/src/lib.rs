@@ -9,8 +9,12 @@
 //! This crate must never judge, and must never know what a guest should do:
 //! both belong to the grader's own process.
 
+mod clock;
 mod frame;
+pub mod host;
 mod limits;
+mod lines;
+mod panics;
 mod reader;
 mod scenario;
 pub mod stand;

@@ -1,6 +1,7 @@
 //! Reads an evidence file, whole or while it grows.
 
 use crate::frame::{End, Frame, GivenUp, Panic, Prepared, SCHEMA};
+use crate::lines::LinesIn;
 use common::trace::Record;
 use std::io;
 use std::path::Path;
@@ -48,20 +49,15 @@ pub struct Reader {
     /// What the pieces so far say.
     pub evidence: Evidence,
     begun: bool,
-    /// A line whose end has not come yet.
-    rest: Vec<u8>,
+    lines: LinesIn,
 }
 
 impl Reader {
     /// Takes the next piece of the file.
-    pub fn feed(&mut self, mut bytes: &[u8]) {
-        while let Some(end) = bytes.iter().position(|&byte| byte == b'\n') {
-            self.rest.extend_from_slice(&bytes[..end]);
-            bytes = &bytes[end + 1..];
-            let line = std::mem::take(&mut self.rest);
-            self.line(&line);
-        }
-        self.rest.extend_from_slice(bytes);
+    pub fn feed(&mut self, bytes: &[u8]) {
+        let mut lines = std::mem::take(&mut self.lines);
+        lines.feed(bytes, |line| self.line(line));
+        self.lines = lines;
     }
 
     fn line(&mut self, line: &[u8]) {

@@ -5,14 +5,13 @@
 //! version with nothing but its own two jobs: what is reported was seen by the
 //! machine, and how it ended is reported as a claim.
 
-use crate::frame::{End, GivenUp, Panic, Prepared, RegisterFile};
+use crate::clock::Clock;
+use crate::frame::{End, Prepared, RegisterFile};
+use crate::panics::report_panics;
 use crate::{Scenario, Writer, limits};
 use common::devices::Apic;
 use common::trace::{Event, Record};
-use common::{
-    Boot, Bus, Cpu, Ending, HostTimer, Image, Interp, Kick, Memory, Pcpu, Size, Time, explain,
-};
-use std::any::Any;
+use common::{Boot, Bus, Cpu, Ending, HostTimer, Image, Interp, Kick, Memory, Pcpu, Size, explain};
 use std::error::Error;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -72,8 +71,9 @@ pub fn main(version: impl Version) -> ExitCode {
 fn report(version: impl Version, scenario: &Path, evidence: &Path) -> Result<(), Box<dyn Error>> {
     let scenario: Scenario = serde_json::from_slice(&std::fs::read(scenario)?)?;
     let writer = Writer::create(evidence, scenario.records)?;
-    limits::set(&scenario)?;
-    report_panics(&writer);
+    limits::set(scenario.memory, scenario.patience)?;
+    let panics = writer.clone();
+    report_panics(move |panic| panics.panic(panic));
     let Ok(image) = catch_unwind(AssertUnwindSafe(|| version.image(&scenario))) else {
         return Ok(()); // the panic is on record
     };
@@ -122,41 +122,6 @@ fn watch(pcpu: &mut Pcpu<Box<dyn Cpu>>, scenario: &Scenario, writer: &Writer) {
             resume_unwind(Box::new("given up")); // to `run`, below
         }
     }));
-}
-
-/// Looks whether virtual time passes, and whether it passes too far: code that
-/// gets nowhere is found here, and in every run at the same event.
-struct Clock {
-    now: Time,
-    /// How many events there were at this time.
-    events: u64,
-    /// Long after the limit: not even an entry too many comes here.
-    end: Time,
-}
-
-impl Clock {
-    fn new(limit: Time) -> Clock {
-        Clock {
-            now: Time::ZERO,
-            events: 0,
-            end: limit + limit.0 + 1_000_000,
-        }
-    }
-
-    fn look(&mut self, now: Time) -> Option<GivenUp> {
-        const TOO_MANY: u64 = 1_000;
-        if now != self.now {
-            (self.now, self.events) = (now, 0);
-        }
-        self.events += 1;
-        if self.events == TOO_MANY {
-            Some(GivenUp::StandsStill)
-        } else if now > self.end {
-            Some(GivenUp::RunsOn)
-        } else {
-            None
-        }
-    }
 }
 
 /// Counts entries, and kicks at one of them.
@@ -217,23 +182,4 @@ fn end(machine: &mut Machine, image: &Image, claim: Option<Ending>, records: u64
         last: recorder.last().copied().collect(),
         claim,
     }
-}
-
-/// From now on a panic is reported to the evidence, and not to the terminal.
-fn report_panics(writer: &Writer) {
-    let writer = writer.clone();
-    std::panic::set_hook(Box::new(move |panic| {
-        writer.panic(Panic {
-            message: message(panic.payload()),
-            place: panic
-                .location()
-                .map(|place| format!("{}:{}", place.file(), place.line())),
-        });
-    }));
-}
-
-fn message(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(|text| text.to_string());
-    text.or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| String::from("a panic without text"))
 }

@@ -1,8 +1,8 @@
 //! Writes an evidence file while the guest runs.
 
 use crate::frame::{Bytes, End, Frame, GivenUp, Panic, Prepared, SCHEMA};
+use crate::lines::LinesOut;
 use common::trace::Record;
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,24 +12,19 @@ pub const CONSOLE_BOUND: usize = 1 << 20;
 
 /// An evidence file that is being written. Clones write to the same file.
 ///
-/// Every frame is one `write` of its own and nothing is held back: whatever
-/// the version's code does next (overflow the stack, abort, exit), what
-/// happened before is on record. A frame after [`end`](Writer::end) is dropped.
+/// Nothing is held back: whatever the version's code does next (overflow the
+/// stack, abort, exit), what happened before is on record. A frame after [`end`](Writer::end) is dropped.
 #[derive(Clone)]
 pub struct Writer(Arc<Mutex<State>>);
 
 struct State {
-    file: File,
-    /// The line being made; kept for its memory.
-    line: Vec<u8>,
+    lines: LinesOut,
     /// How many more records may be written.
     records: u64,
     /// How many records there were.
     seen: u64,
     /// How many more console bytes may be written.
     console: usize,
-    /// The last frame has been written.
-    over: bool,
 }
 
 impl Writer {
@@ -38,16 +33,13 @@ impl Writer {
     /// # Errors
     /// If the file cannot be created or written.
     pub fn create(path: &Path, records: u64) -> io::Result<Writer> {
-        let mut state = State {
-            file: File::create(path)?,
-            line: Vec::with_capacity(512),
+        let schema = SCHEMA.to_string();
+        let state = State {
+            lines: LinesOut::create(path, &Frame::Begin { schema })?,
             records,
             seen: 0,
             console: CONSOLE_BOUND,
-            over: false,
         };
-        let schema = SCHEMA.to_string();
-        state.write(&Frame::Begin { schema })?;
         Ok(Writer(Arc::new(Mutex::new(state))))
     }
 
@@ -57,7 +49,7 @@ impl Writer {
         state.seen += 1;
         if state.records > 0 {
             state.records -= 1;
-            state.put(&Frame::Record(*record));
+            state.lines.put(&Frame::Record(*record));
         }
     }
 
@@ -67,28 +59,28 @@ impl Writer {
         let shown = &bytes[..bytes.len().min(state.console)];
         if !shown.is_empty() {
             state.console -= shown.len();
-            state.put(&Frame::Console(Bytes(shown.to_vec())));
+            state.lines.put(&Frame::Console(Bytes(shown.to_vec())));
         }
     }
 
     /// Reports the context as the version prepared it.
     pub fn prepared(&self, prepared: Prepared) {
-        self.state().put(&Frame::Prepared(Box::new(prepared)));
+        self.state().lines.put(&Frame::Prepared(Box::new(prepared)));
     }
 
     /// Reports that the version came back because of a kick.
     pub fn stopped(&self) {
-        self.state().put(&Frame::Stopped);
+        self.state().lines.put(&Frame::Stopped);
     }
 
     /// Reports that the stand stops the version.
     pub fn given_up(&self, why: GivenUp) {
-        self.state().put(&Frame::GivenUp(why));
+        self.state().lines.put(&Frame::GivenUp(why));
     }
 
     /// Reports a panic of the version's code.
     pub fn panic(&self, panic: Panic) {
-        self.state().put(&Frame::Panic(panic));
+        self.state().lines.put(&Frame::Panic(panic));
     }
 
     /// How many records there were so far.
@@ -99,29 +91,12 @@ impl Writer {
     /// Reports how things stood at the end. Nothing is written after it.
     pub fn end(&self, end: End) {
         let mut state = self.state();
-        state.put(&Frame::End(Box::new(end)));
-        state.over = true;
+        state.lines.put(&Frame::End(Box::new(end)));
+        state.lines.end();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// Writes a frame unless the last one has been written. A file that cannot
-    /// be written any more shows in the parent as one that stops early.
-    fn put(&mut self, frame: &Frame) {
-        if !self.over && self.write(frame).is_err() {
-            self.over = true;
-        }
-    }
-
-    fn write(&mut self, frame: &Frame) -> io::Result<()> {
-        self.line.clear();
-        serde_json::to_writer(&mut self.line, frame)?;
-        self.line.push(b'\n');
-        self.file.write_all(&self.line)
     }
 }
 

@@ -107,7 +107,7 @@ impl<'a> Model<'a> {
                 self.device(record, access);
                 None
             }
-            Event::Exit(_) => None,
+            Event::Exit(_) | Event::Runs(_) | Event::Idle => None,
         };
         broken.filter(|_| at > 0)
     }

@@ -6,6 +6,7 @@ mod list;
 mod overview;
 mod paint;
 mod run;
+mod run_host;
 mod say;
 
 use self::say::say;

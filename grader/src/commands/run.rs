@@ -1,6 +1,8 @@
 //! `cargo lab run`: boots a guest and shows what happens.
 
-use crate::cli::RunArguments;
+use super::run_host;
+use crate::child::Finished;
+use crate::cli::{HostArguments, RunArguments, SingleArguments};
 use crate::compile::{Compiled, compile};
 use crate::error::LabError;
 use crate::fate::Fate;
@@ -9,25 +11,26 @@ use crate::observation::{Observation, Order, observe};
 use crate::stages::Stage;
 use crate::workspace::Workspace;
 use common::trace::Text;
+use evidence::Scenario;
 use std::io::Write;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Whoever runs a guest by hand can stop it by hand, too.
-const PATIENCE: Duration = Duration::from_secs(600);
+pub(super) const PATIENCE: Duration = Duration::from_secs(600);
 
 /// How many records a trace shows at most.
-const TRACE: u64 = 200_000;
+pub(super) const TRACE: u64 = 200_000;
 
 /// Runs a guest. The exit code is 0 if the guest said that all went well.
 pub(super) fn run(workspace: &Workspace, arguments: &RunArguments) -> Result<u8, LabError> {
     let stage = Stage::find(&arguments.stage, workspace)?;
+    if stage.has_many_vms() {
+        return run_host::run(workspace, stage, arguments);
+    }
     let order = order(stage, arguments)?;
-    let runner = match compile(stage, workspace)? {
-        Compiled::Runner(runner) => runner,
-        Compiled::Rejected(rejection) => {
-            eprintln!("{}\n\n{}", rejection.lead, rejection.diagnostics.trim_end());
-            return Ok(1);
-        }
+    let Some(runner) = runner(workspace, stage)? else {
+        return Ok(1);
     };
     let mut stdout = std::io::stdout().lock();
     let run = observe(&runner, &order, |console| {
@@ -43,7 +46,24 @@ pub(super) fn run(workspace: &Workspace, arguments: &RunArguments) -> Result<u8,
     })
 }
 
+/// The runner of a version; if it does not compile it has been said why.
+pub(super) fn runner(workspace: &Workspace, stage: &Stage) -> Result<Option<PathBuf>, LabError> {
+    match compile(stage, workspace)? {
+        Compiled::Runner(runner) => Ok(Some(runner)),
+        Compiled::Rejected(rejection) => {
+            eprintln!("{}\n\n{}", rejection.lead, rejection.diagnostics.trim_end());
+            Ok(None)
+        }
+    }
+}
+
 fn order(stage: &Stage, arguments: &RunArguments) -> Result<Order, LabError> {
+    only_for_many(&arguments.host, stage)?;
+    let SingleArguments {
+        tick,
+        vcpu,
+        kick_at,
+    } = arguments.single;
     let order = match &arguments.image {
         Some(path) => Order::new(std::fs::read(path).map_err(|error| {
             LabError::Usage(format!(
@@ -54,16 +74,50 @@ fn order(stage: &Stage, arguments: &RunArguments) -> Result<Order, LabError> {
         })?),
         None => guest(stage, arguments)?.order(arguments.seed),
     };
-    let mut order = order.tick(arguments.tick).limit(arguments.limit);
-    order = order.vcpu(arguments.vcpu);
+    let order = order.tick(tick.unwrap_or(Scenario::TICK));
+    let mut order = order.limit(arguments.limit).vcpu(vcpu.unwrap_or(0));
     order.scenario.guest_tick = arguments.guest_tick;
-    order.scenario.kick_at = arguments.kick_at;
+    order.scenario.kick_at = kick_at;
     order.scenario.patience = PATIENCE.as_secs();
     order.backstop = PATIENCE;
     if arguments.trace {
         order.scenario.records = TRACE;
     }
     Ok(order)
+}
+
+/// Refuses what a version with one VM does not know.
+fn only_for_many(arguments: &HostArguments, stage: &Stage) -> Result<(), LabError> {
+    let HostArguments {
+        vm,
+        pcpus,
+        order,
+        slice,
+        at,
+        policy,
+    } = arguments;
+    let given = [
+        ("vm", !vm.is_empty()),
+        ("pcpus", pcpus.is_some()),
+        ("order", order.is_some()),
+        ("slice", slice.is_some()),
+        ("at", !at.is_empty()),
+        ("policy", policy.is_some()),
+    ];
+    refuse(
+        &given,
+        &format!("version {} runs one VM on one physical CPU", stage.name),
+    )
+}
+
+/// Refuses the first of these options that is given.
+pub(super) fn refuse(options: &[(&str, bool)], why: &str) -> Result<(), LabError> {
+    match options.iter().find(|(_, given)| *given) {
+        Some((option, _)) => Err(LabError::Usage(format!(
+            "--{option} makes no sense here: {why}. See `cargo lab run --help`."
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// The guest that is asked for, or the first that the version is made for.
@@ -82,7 +136,7 @@ fn report(run: &Observation, fate: &Fate, trace: bool) {
     if trace {
         eprint!("{}", Text::new(symbols).all(&evidence.records));
     }
-    show_output_of_the_code(run);
+    show_output_of_the_code(&run.finished);
     let Some(end) = &evidence.end else {
         eprintln!("{fate}");
         return;
@@ -108,11 +162,8 @@ fn report(run: &Observation, fate: &Fate, trace: bool) {
 }
 
 /// What the version's code printed by itself: for its author only.
-fn show_output_of_the_code(run: &Observation) {
-    for (name, bytes) in [
-        ("stdout", &run.finished.stdout),
-        ("stderr", &run.finished.stderr),
-    ] {
+pub(super) fn show_output_of_the_code(finished: &Finished) {
+    for (name, bytes) in [("stdout", &finished.stdout), ("stderr", &finished.stderr)] {
         if !bytes.is_empty() {
             eprintln!("your code printed to {name}:");
             for line in String::from_utf8_lossy(bytes).lines() {

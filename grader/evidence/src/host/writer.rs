@@ -1,0 +1,115 @@
+//! Writes the evidence about many VMs while they run.
+
+use super::frame::{Frame, SCHEMA};
+use super::scenario::Scenario;
+use crate::frame::Bytes;
+use crate::lines::LinesOut;
+use common::trace::{Event, Record};
+use common::{Trap, sync::Mutex};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Of each VM's console this many bytes are reported in a run.
+pub const CONSOLE_BOUND: usize = 256 << 10;
+
+/// So many changes of who runs where are reported in a run, beside the records:
+/// whoever wants to know that wants to know all of it.
+const TURNS: u64 = 200_000;
+
+/// An evidence file that is being written. Clones write to the same file.
+#[derive(Clone)]
+pub(crate) struct Writer(Arc<Mutex<State>>);
+
+struct State {
+    lines: LinesOut,
+    /// What may be written in each run.
+    bounds: Bounds,
+    /// What may still be written in this one.
+    left: Bounds,
+    /// How many records there were in this run.
+    seen: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Bounds {
+    records: u64,
+    turns: u64,
+}
+
+impl Writer {
+    /// Creates the file.
+    ///
+    /// # Errors
+    /// If the file cannot be created or written.
+    pub(crate) fn create(path: &Path, scenario: &Scenario) -> io::Result<Writer> {
+        let schema = SCHEMA.to_string();
+        let bounds = match scenario.seeds {
+            0 | 1 => Bounds {
+                records: scenario.records,
+                turns: TURNS,
+            },
+            _ => Bounds {
+                records: 0,
+                turns: 0,
+            },
+        };
+        Ok(Writer(Arc::new(Mutex::new(State {
+            lines: LinesOut::create(path, &Frame::Begin { schema })?,
+            bounds,
+            left: bounds,
+            seen: 0,
+        }))))
+    }
+
+    /// A run begins.
+    pub(crate) fn run(&self, seed: u64) {
+        let mut state = self.0.lock();
+        (state.seen, state.left) = (0, state.bounds);
+        state.lines.put(&Frame::Run { seed });
+    }
+
+    /// Reports a record, or only counts it if there were too many.
+    pub(crate) fn record(&self, record: &Record) {
+        let mut state = self.0.lock();
+        state.seen += 1;
+        let left = match record.event {
+            Event::Runs(_) | Event::Idle => &mut state.left.turns,
+            _ => &mut state.left.records,
+        };
+        if *left > 0 {
+            *left -= 1;
+            state.lines.put(&Frame::Record(*record));
+        }
+    }
+
+    /// Reports what a guest wrote to its console.
+    pub(crate) fn console(&self, vm: u32, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            let bytes = Bytes(bytes.to_vec());
+            self.put(&Frame::Console { vm, bytes });
+        }
+    }
+
+    /// Writes any other frame.
+    pub(crate) fn put(&self, frame: &Frame) {
+        self.0.lock().lines.put(frame);
+    }
+
+    /// How many records there were in this run so far.
+    pub(crate) fn seen(&self) -> u64 {
+        self.0.lock().seen
+    }
+}
+
+/// Whether a record only says that the stepper cut in: nothing of the machine.
+pub(crate) fn is_noise(event: Event) -> bool {
+    matches!(
+        event,
+        Event::Enter { .. }
+            | Event::Trap {
+                trap: Trap::Budget | Trap::Kicked,
+                ..
+            }
+    )
+}

@@ -1,0 +1,110 @@
+//! Where a runner finds what it is asked, and leaves what it saw.
+
+use crate::child::{self, Finished};
+use crate::error::LabError;
+use serde::Serialize;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// A temporary folder for one runner. It vanishes with this value.
+pub(crate) struct Desk {
+    folder: tempfile::TempDir,
+}
+
+impl Desk {
+    /// An empty one.
+    ///
+    /// # Errors
+    /// If the host gives no folder.
+    pub(crate) fn new() -> Result<Desk, LabError> {
+        let folder = tempfile::Builder::new().prefix("heptavisor-").tempdir();
+        let folder = folder.map_err(|error| failed("a temporary folder cannot be made", error))?;
+        Ok(Desk { folder })
+    }
+
+    /// Puts a file there, and gives its path.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, LabError> {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, bytes)
+            .map_err(|error| failed("a temporary file cannot be written", error))?;
+        Ok(path)
+    }
+
+    /// Has `runner` run a scenario for at most `backstop`. `follow` gets the
+    /// evidence piece by piece, as it grows; also what there is when this gives
+    /// an error.
+    ///
+    /// # Errors
+    /// If the run cannot be made, or on Ctrl-C.
+    pub(crate) fn run(
+        &self,
+        runner: &Path,
+        scenario: &impl Serialize,
+        backstop: Duration,
+        mut follow: impl FnMut(&[u8]),
+    ) -> Result<Finished, LabError> {
+        let text = serde_json::to_vec(scenario).unwrap_or_default();
+        let asked = self.write("scenario.json", &text)?;
+        let answer = self.folder.path().join("evidence");
+        let mut tail = Tail::new(&answer);
+        let mut command = Command::new(runner);
+        command
+            .args([&asked, &answer])
+            .current_dir(self.folder.path())
+            .env_clear();
+        let finished = child::run(&mut command, backstop, || tail.more(&mut follow));
+        tail.more(&mut follow);
+        finished
+    }
+}
+
+/// The runner left no evidence at all: that is not the student's doing.
+pub(crate) fn did_not_begin(finished: &Finished) -> LabError {
+    let said = String::from_utf8_lossy(&finished.stderr);
+    failed("the runner did not begin", said.trim_end())
+}
+
+fn failed(doing: &str, cause: impl std::fmt::Display) -> LabError {
+    LabError::infrastructure(doing, cause)
+}
+
+/// Reads a file while somebody else writes it.
+struct Tail {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl Tail {
+    fn new(path: &Path) -> Tail {
+        Tail {
+            path: path.to_path_buf(),
+            file: None,
+        }
+    }
+
+    /// Reads on.
+    fn more(&mut self, follow: &mut impl FnMut(&[u8])) {
+        // A file that is not there yet, or not whole, shows in the evidence.
+        let _ = self.read(follow);
+    }
+
+    fn read(&mut self, follow: &mut impl FnMut(&[u8])) -> io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => self.file.insert(File::open(&self.path)?),
+        };
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            match file.read(&mut buffer)? {
+                0 => return Ok(()),
+                length => follow(&buffer[..length]),
+            }
+        }
+    }
+}
