@@ -58,10 +58,20 @@ impl Guest {
     pub fn find(name: &str, stage: &Stage) -> Result<Guest, LabError> {
         let own = Guest::made_for(stage);
         let others = v1::guests().chain(v2::guests()).chain(v3::guests());
-        let mut all = own.iter().copied().chain(others.map(Guest::from));
-        all.find(|guest| guest.name() == name).ok_or_else(|| {
-            let known: Vec<_> = own.iter().map(Guest::name).collect();
-            suggest::unknown("guest", name, &known, "See `cargo lab list`.")
+        let all: Vec<_> = own.iter().copied().chain(others.map(Guest::from)).collect();
+        let found = all.iter().copied().find(|guest| guest.name() == name);
+        found.ok_or_else(|| match v4::guest(name) {
+            Some(_) => LabError::Usage(format!(
+                "'{name}' is a thread kernel, of which the student writes a part: only v4 can run \
+                 it. See `cargo lab list`."
+            )),
+            None => {
+                let known: Vec<_> = match &own[..] {
+                    [] => all.iter().map(Guest::name).collect(),
+                    own => own.iter().map(Guest::name).collect(),
+                };
+                suggest::unknown("guest", name, &known, "See `cargo lab list`.")
+            }
         })
     }
 

@@ -132,6 +132,12 @@ impl HostOrder {
         self
     }
 
+    /// The same with so many seconds of the host's CPU before it is given up.
+    pub fn patience(mut self, seconds: u64) -> HostOrder {
+        self.scenario.patience = seconds;
+        self
+    }
+
     /// The same with turns of `ticks`.
     pub fn slice(mut self, ticks: u64) -> HostOrder {
         self.scenario.slice = ticks;
