@@ -1,6 +1,6 @@
 //! The state of the raw CPU that one vCPU owns while it runs there.
 
-use crate::{Fault, Memory, Mmio, Registers, Size, flags, memory};
+use crate::{Fault, Memory, Mmio, PauseFilter, Registers, Size, flags, memory};
 
 /// Everything that the raw CPU holds for the code it runs: what must be saved
 /// and restored when another vCPU takes its place.
@@ -26,6 +26,8 @@ pub struct Context {
     pub mxcsr: u32,
     /// The memory that code here sees.
     pub space: Space,
+    /// When loops of `pause` are reported; never, if there is none.
+    pub pause_filter: Option<PauseFilter>,
     /// An access to a device that is not finished. It belongs to the code that
     /// makes it, so it leaves the CPU with that code's registers.
     pub(crate) pending: Pending,
@@ -56,6 +58,7 @@ impl Context {
             xmm: [0; 16],
             mxcsr: 0x1f80,
             space: Space::new(memory),
+            pause_filter: None,
             pending: Pending::Nothing,
         }
     }

@@ -22,6 +22,10 @@ pub trait Cpu: Send {
     /// instructions retired. `now` is the virtual time at entry, which `rdtsc`
     /// reads. `budget` is at least 1, and is kept exactly.
     ///
+    /// An entry makes progress: before it heeds a kick, at least one instruction
+    /// retires, or traps. So what holds for one instruction only (the shadow of
+    /// `sti`) is not spent in vain by a kick that comes just before the entry.
+    ///
     /// # Panics
     /// If a read from MMIO still waits for [`complete`](Cpu::complete).
     fn enter(&mut self, now: Time, budget: u64, kick: &Kick) -> (Trap, u64);
@@ -52,7 +56,9 @@ impl<C: Cpu + ?Sized> Cpu for Box<C> {
 /// guest code, or wake if it sleeps.
 ///
 /// A kick is never lost: it stays pending until somebody takes it, whether it
-/// came before, during or after an entry or a sleep. Clones kick the same CPU.
+/// came before, during or after an entry or a sleep. One that came before an
+/// entry ends it after its first instructions, never without any (see
+/// [`Cpu::enter`]). Clones kick the same CPU.
 #[derive(Clone)]
 pub struct Kick(Arc<Bell>);
 

@@ -25,6 +25,7 @@ mod host_timer;
 pub mod image;
 pub mod interp;
 mod memory;
+mod pause;
 mod pcpu;
 mod registers;
 pub mod scripted;
@@ -46,7 +47,10 @@ pub use fault::{Fault, PageFaultCode};
 pub use host_timer::{HostTimer, Tick};
 pub use image::Image;
 pub use interp::Interp;
+#[cfg(unix)]
+pub use memory::Template;
 pub use memory::{Access, Memory, MemoryError, PAGE_SIZE, Translation, is_canonical, translate};
+pub use pause::PauseFilter;
 pub use pcpu::Pcpu;
 pub use registers::{Gpr, Registers, flags};
 pub use size::Size;

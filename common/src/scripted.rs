@@ -2,7 +2,10 @@
 //! guest: [`Scripted`], a raw CPU that plays traps, for handlers; and
 //! [`ScriptedVcpu`], a virtual CPU that plays exits, for schedulers.
 
-use crate::{Context, Cpu, Exit, Kick, Memory, NotReady, Pcpu, Time, Trap, Vcpu};
+use crate::devices::Apic;
+use crate::devices::apic::register;
+use crate::{Context, Cpu, Exit, Kick, Memory, Mmio, MmioOperation, NotReady, Pcpu, Size};
+use crate::{Time, Trap, Vcpu, bus};
 use std::collections::VecDeque;
 
 /// One entry into the scripted CPU.
@@ -93,8 +96,68 @@ pub enum Play {
     ComputeForEver,
     /// Opens or closes interrupts.
     Interrupts(bool),
+    /// Sleeps until an interrupt has come, and takes none but that one: what
+    /// `sti; hlt; cli` does, with the shadow of `sti`.
+    Nap,
     /// Comes back with this exit, which takes one tick.
     Exit(Exit),
+}
+
+/// What guests usually do.
+impl Play {
+    /// Executes `hlt`.
+    pub const HALT: Play = Play::Exit(Exit::Halted);
+
+    /// Ends well, through the exit port.
+    pub const SWITCH_OFF: Play = Play::Exit(Exit::PortOut {
+        port: bus::EXIT_PORT,
+        size: Size::Byte,
+        value: 0,
+    });
+
+    /// Says to its APIC that it has served an interrupt.
+    pub const END_OF_INTERRUPT: Play = Play::write_apic(register::EOI, 0);
+
+    /// Sends an interrupt to another vCPU.
+    pub const fn send(vector: u8, target: u8) -> [Play; 2] {
+        [
+            Play::write_apic(register::COMMAND_HIGH, (target as u32) << 24),
+            Play::write_apic(register::COMMAND, vector as u32),
+        ]
+    }
+
+    /// Writes to a register of its APIC.
+    pub const fn write_apic(register: u16, value: u32) -> Play {
+        Play::Exit(Exit::Mmio(Mmio {
+            gpa: bus::APIC + register as u64,
+            size: Size::Dword,
+            operation: MmioOperation::Write(value as u64),
+        }))
+    }
+}
+
+/// The vector of the timer that [`apic_with_timer`] starts.
+pub const TIMER: u8 = 32;
+
+/// An APIC of vCPU 0 that is switched on, whose timer ticks every `period`.
+pub fn apic_with_timer(period: u32) -> Apic {
+    const PERIODIC: u32 = 1 << 17;
+    const DIVIDE_BY_1: u32 = 0b1011;
+    let mut apic = switched_on(Apic::new(0));
+    for (register, value) in [
+        (register::DIVIDE, DIVIDE_BY_1),
+        (register::TIMER, PERIODIC | u32::from(TIMER)),
+        (register::INITIAL_COUNT, period),
+    ] {
+        apic.write(Time::ZERO, register, value);
+    }
+    apic
+}
+
+/// The same APIC, switched on.
+pub fn switched_on(mut apic: Apic) -> Apic {
+    apic.write(Time::ZERO, register::SPURIOUS, 0x1ff);
+    apic
 }
 
 /// A virtual CPU that plays its script in order, and keeps what was injected.
@@ -106,6 +169,7 @@ pub struct ScriptedVcpu {
     open: bool,
     window: bool,
     to_deliver: bool,
+    napping: bool,
     /// The vectors that were injected so far.
     pub injected: Vec<u8>,
     /// The answers given to [`Vcpu::complete`].
@@ -113,16 +177,30 @@ pub struct ScriptedVcpu {
 }
 
 impl ScriptedVcpu {
-    /// A virtual CPU that will play `script`, with interrupts open.
+    /// A virtual CPU that will play `script`; interrupts are closed, as after
+    /// reset.
     pub fn new(script: impl IntoIterator<Item = Play>) -> ScriptedVcpu {
         ScriptedVcpu {
             script: script.into_iter().collect(),
-            open: true,
+            open: false,
             window: false,
             to_deliver: false,
+            napping: false,
             injected: Vec::new(),
             answers: Vec::new(),
         }
+    }
+
+    /// The same with interrupts open.
+    pub fn with_interrupts_open(self) -> ScriptedVcpu {
+        ScriptedVcpu { open: true, ..self }
+    }
+
+    /// Comes back with `exit`, which ends this part of the script.
+    fn leave(&mut self, pcpu: &mut Pcpu<()>, exit: Exit) -> Exit {
+        pcpu.pass(1);
+        self.script.pop_front();
+        exit
     }
 
     /// Computes for what is left of `ticks`, `until` at most. Whether all of
@@ -148,7 +226,9 @@ impl Vcpu for ScriptedVcpu {
             if pcpu.now >= until {
                 return Exit::Deadline;
             }
-            self.to_deliver = false;
+            if std::mem::take(&mut self.to_deliver) && std::mem::take(&mut self.napping) {
+                self.open = false;
+            }
             if self.window && self.can_inject() {
                 self.window = false;
                 return Exit::WindowOpen;
@@ -160,11 +240,13 @@ impl Vcpu for ScriptedVcpu {
                     self.open = *open;
                     true
                 }
+                Play::Nap => {
+                    (self.open, self.napping) = (true, true);
+                    return self.leave(pcpu, Exit::Halted);
+                }
                 Play::Exit(exit) => {
                     let exit = *exit;
-                    pcpu.pass(1);
-                    self.script.pop_front();
-                    return exit;
+                    return self.leave(pcpu, exit);
                 }
             };
             if over {
@@ -217,7 +299,8 @@ mod tests {
             Play::Compute(10),
             Play::Interrupts(true),
         ];
-        let mut vcpu = ScriptedVcpu::new(script.into_iter().chain([Play::ComputeForEver]));
+        let script = script.into_iter().chain([Play::ComputeForEver]);
+        let mut vcpu = ScriptedVcpu::new(script).with_interrupts_open();
         vcpu.run(&mut pcpu, Time(5));
         assert_eq!(vcpu.inject(32), Err(NotReady));
         vcpu.want_window(true);

@@ -18,6 +18,10 @@ pub enum Trap {
     /// Somebody kicked this physical CPU; RIP is at the next instruction.
     /// The kick is still pending: whoever acts on it takes it.
     Kicked,
+    /// The code runs `pause` in a loop, as its [`PauseFilter`](crate::PauseFilter)
+    /// defines one. The last `pause` has retired and RIP is behind it; counting
+    /// begins anew.
+    SpinLoop,
     /// A system-ISA instruction, which deprivileged code may not run. Emulate
     /// it and move RIP on by `length`, or refuse it.
     System {

@@ -15,6 +15,8 @@ pub struct Guest {
     pub name: &'static str,
     /// What it does and what for, in one sentence.
     pub about: &'static str,
+    /// How many vCPUs it runs on, no more and no fewer. All start at its entry.
+    pub vcpus: u8,
     pub(crate) build: fn(seed: u64) -> Image,
     pub(crate) expected: fn(seed: u64) -> Expected,
 }

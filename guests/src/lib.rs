@@ -6,7 +6,8 @@
 //! it never runs one, and it knows nothing of hypervisors.
 //!
 //! - [`v1`] is the catalogue of version 1's guests: name, purpose, builder, model.
-//!   [`v2`], [`v3`] and [`v4`] are those of versions 2 to 4.
+//!   [`v2`], [`v3`], [`v4`], [`v5`] and [`v7`] are those of later versions.
+//!   (Version 6 runs version 5's on several CPUs.)
 //! - [`mod@bench`] has four kernels to measure the speed of an engine with.
 //! - [`pvh`] wraps an image so that QEMU boots it: the proof that the machine
 //!   described here is a PC and not an invention.
@@ -22,6 +23,9 @@
 //! in low memory, RDI is the number of the vCPU, and all other general
 //! registers are 0. Interrupts are off and there is no IDT: an exception ends
 //! the machine. CR0.WP and EFER.NXE are set.
+//!
+//! A machine may have several vCPUs. All start at the same time, at the same
+//! place and in the same state, but for their numbers and stacks.
 //!
 //! The machine has 16 MiB of memory, a 16550 serial port (COM1) at ports 0x3f8
 //! to 0x3ff, and an exit port at 0xf4: the value written is the guest's exit
@@ -48,7 +52,10 @@ pub mod kernel;
 pub mod program;
 pub mod pvh;
 mod random;
+mod registers;
 pub mod v1;
 pub mod v2;
 pub mod v3;
 pub mod v4;
+pub mod v5;
+pub mod v7;

@@ -11,6 +11,11 @@ use crate::x64;
 /// ends QEMU with twice the value plus one.)
 pub const EXIT_PORT: u8 = 0xf4;
 
+/// The yield port. A vCPU that waits for a lock writes the number of the vCPU
+/// that holds it, a byte: a hint to run that one. On a PC nobody is there, and
+/// the hint does no harm.
+pub const YIELD_PORT: u8 = 0xe0;
+
 /// Top of the first vCPU's stack, its RSP at entry: below the area at the end of
 /// low memory that a PC's firmware keeps for itself. The stacks of further
 /// vCPUs stand below it, [`STACK_SIZE`] bytes each.

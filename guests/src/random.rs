@@ -49,6 +49,13 @@ pub(crate) fn advance(asm: &mut Asm) {
     );
 }
 
+/// The same step, for the models of such guests.
+pub(crate) fn advanced(mut state: u64) -> u64 {
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^ state << 17
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

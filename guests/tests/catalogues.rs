@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use guests::catalogue::{Ending, Guest};
-use guests::{v1, v2, v3};
+use guests::{v1, v2, v3, v5, v7};
 
 /// Guests whose image does not depend on the seed: there is nothing in them
 /// that could be guessed.
-const FIXED: [&str; 10] = [
+const FIXED: [&str; 12] = [
     "halt",
     "endless",
     "undefined",
@@ -18,10 +18,16 @@ const FIXED: [&str; 10] = [
     "broken-tss-limit",
     "broken-tss-missing",
     "registers",
+    "hog-for-ever",
+    "hang",
 ];
 
 fn guests() -> impl Iterator<Item = &'static Guest> {
-    v1::guests().chain(v2::guests()).chain(v3::guests())
+    v1::guests()
+        .chain(v2::guests())
+        .chain(v3::guests())
+        .chain(v5::guests())
+        .chain(v7::guests())
 }
 
 #[test]
@@ -47,6 +53,14 @@ fn the_seed_changes_the_image() {
     for guest in guests().filter(|guest| !FIXED.contains(&guest.name)) {
         let changes = (6..16).any(|seed| guest.build(5) != guest.build(seed));
         assert!(changes, "{} ignores its seed", guest.name);
+    }
+}
+
+#[test]
+fn only_guests_of_version_7_have_several_vcpus() {
+    for guest in guests() {
+        let of_version_7 = v7::guest(guest.name).is_some();
+        assert_eq!(guest.vcpus > 1, of_version_7, "{}", guest.name);
     }
 }
 

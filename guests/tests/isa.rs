@@ -6,7 +6,7 @@
 
 use guests::image::Image;
 use guests::v4::{self, Threads};
-use guests::{bench, v1, v2, v3, x64};
+use guests::{bench, v1, v2, v3, v5, v7, x64};
 use iced_x86::{CpuidFeature, Decoder, DecoderOptions, Instruction, Mnemonic, OpKind};
 
 #[test]
@@ -35,6 +35,19 @@ fn guests_of_later_versions_add_only_system_instructions_that_trap() {
 }
 
 #[test]
+fn guests_from_version_5_on_may_also_fill_vectors_and_pause_and_read_the_time() {
+    let may = [Mnemonic::Movups, Mnemonic::Pause, Mnemonic::Rdtsc];
+    for guest in v5::guests().chain(v7::guests()) {
+        for seed in 0..4 {
+            let image = guest.build(seed);
+            check_image(guest.name, &image, |instruction| {
+                is_kernel(instruction) || may.contains(&instruction.mnemonic())
+            });
+        }
+    }
+}
+
+#[test]
 fn kernels_use_the_plain_integer_isa() {
     for kernel in &bench::KERNELS {
         for instruction in decode(&kernel.code(), 0) {
@@ -56,13 +69,21 @@ fn check(name: &str, image: &Image) {
 }
 
 fn check_kernel(name: &str, image: &Image) {
+    check_image(name, image, is_kernel);
+}
+
+fn check_image(name: &str, image: &Image, allowed: impl Fn(&Instruction) -> bool) {
     let code = &image.segments[0];
     for instruction in decode(&code.bytes, code.address) {
-        let allowed = is_plain(&instruction)
-            || is_port_access_or_halt(&instruction)
-            || is_system_instruction(&instruction);
-        assert!(allowed, "{name}: {:#x}: {instruction}", instruction.ip());
+        let ip = instruction.ip();
+        assert!(allowed(&instruction), "{name}: {ip:#x}: {instruction}");
     }
+}
+
+fn is_kernel(instruction: &Instruction) -> bool {
+    is_plain(instruction)
+        || is_port_access_or_halt(instruction)
+        || is_system_instruction(instruction)
 }
 
 /// A system instruction that traps wherever it is not allowed, or one that

@@ -11,7 +11,7 @@ use guests::asm::Asm;
 use guests::catalogue::{Ending, SURVIVED};
 use guests::image::Image;
 use guests::kernel::apic;
-use guests::{bench, console, program, v1, v2, v3, x64};
+use guests::{bench, console, program, v1, v2, v3, v5, x64};
 
 /// The least count of the APIC's timer, in nanoseconds, with which QEMU finds
 /// the time to run the guest between the ticks.
@@ -65,6 +65,23 @@ fn guests_of_version_3_print_and_end_as_their_models_say() {
         for seed in SEEDS {
             let what = format!("{}, seed {seed:#x}", guest.name);
             check(&guest.build(seed), &guest.expected(seed), guest.name, &what);
+        }
+    }
+}
+
+#[test]
+fn guests_of_version_5_print_and_end_as_their_models_say() {
+    if !qemu_is_there() {
+        return;
+    }
+    for guest in v5::guests() {
+        for seed in SEEDS {
+            let what = format!("{}, seed {seed:#x}", guest.name);
+            let mut image = guest.build(seed);
+            if guest.name == "interrupt-heavy" {
+                apic::set_tick_length(&mut image, SHORTEST_TICK);
+            }
+            check(&image, &guest.expected(seed), guest.name, &what);
         }
     }
 }
@@ -137,9 +154,7 @@ fn the_keeper_tells_which_register_was_lost() {
     }
     for (register, instruction) in losses {
         let mut image = v1::guest("keeper").expect("a keeper").build(3);
-        let access = image.symbol("access").expect("the port access").address;
-        let offset = (access - image.segments[0].address) as usize;
-        image.segments[0].bytes[offset..offset + 3].copy_from_slice(&instruction);
+        overwrite(&mut image, "access", 0, &instruction);
         let outcome = boot(&image, "lossy-keeper");
         let console = String::from_utf8_lossy(&outcome.console);
         let complaint = format!(": {register} lost: expected 0x");
@@ -149,6 +164,47 @@ fn the_keeper_tells_which_register_was_lost() {
         );
         outcome.assert_status(status_of(1), register);
     }
+}
+
+/// So does `patterns`: here the first instruction of its long stretch, which
+/// adds 1 to RAX, and the one that takes it away again are replaced.
+#[test]
+fn the_patterns_tell_which_register_was_lost() {
+    /// Bytes of such an instruction, and how many there are until the second.
+    const LENGTH: usize = 8;
+    const BETWEEN: usize = 16;
+    let losses: [(&str, &[u8]); 6] = [
+        ("rbx", &[0xb3, 0x00]),                   // mov bl, 0
+        ("rsp", &[0x66, 0xff, 0xc4]),             // inc sp
+        ("r15", &[0x45, 0x31, 0xff]),             // xor r15d, r15d
+        ("xmm0 low", &[0x0f, 0x57, 0xc0]),        // xorps xmm0, xmm0
+        ("xmm15 low", &[0x45, 0x0f, 0x57, 0xff]), // xorps xmm15, xmm15
+        ("flags", &[0xf5]),                       // cmc
+    ];
+    if !qemu_is_there() {
+        return;
+    }
+    for (register, instruction) in losses {
+        let mut image = v5::guest("patterns").expect("the patterns").build(3);
+        overwrite(&mut image, "stretch", 0, &[0x90; LENGTH]);
+        overwrite(&mut image, "stretch", 0, instruction);
+        overwrite(&mut image, "stretch", BETWEEN * LENGTH, &[0x90; LENGTH]);
+        let outcome = boot(&image, "lossy-patterns");
+        let console = String::from_utf8_lossy(&outcome.console);
+        let complaint = format!("patterns: vCPU 0, round 0: {register} lost: expected 0x");
+        assert!(
+            console.starts_with(&complaint),
+            "no {complaint:?} in: {console}"
+        );
+        outcome.assert_status(status_of(1), register);
+    }
+}
+
+/// Replaces code of an image, so many bytes behind a symbol.
+fn overwrite(image: &mut Image, symbol: &str, distance: usize, code: &[u8]) {
+    let address = image.symbol(symbol).expect(symbol).address;
+    let offset = (address - image.segments[0].address) as usize + distance;
+    image.segments[0].bytes[offset..offset + code.len()].copy_from_slice(code);
 }
 
 /// The part of the boot state that version 1's guests cannot see: selectors,

@@ -27,7 +27,7 @@ pub(super) fn meaning(scene: &Scene<'_>) -> Option<String> {
                 known => known.to_string(),
             }
         )),
-        (_, Some(trap @ (Trap::Budget | Trap::Kicked))) => Some(format!(
+        (_, Some(trap @ (Trap::Budget | Trap::Kicked | Trap::SpinLoop))) => Some(format!(
             "\"{trap}\" is the host's affair, and a guest must not notice it"
         )),
         _ => None,

@@ -23,7 +23,9 @@ pub(super) fn trap(ending: Ending) -> Option<Trap> {
 
 fn what_trap(trap: Trap) -> &'static str {
     match trap {
-        Trap::Budget | Trap::Kicked => "the virtual CPU gave up, though the guest did no wrong,",
+        Trap::Budget | Trap::Kicked | Trap::SpinLoop => {
+            "the virtual CPU gave up, though the guest did no wrong,"
+        }
         Trap::System { .. } => "the guest executed an instruction that this version refuses",
         Trap::Mmio(mmio) => what_mmio(mmio),
         Trap::Fault(fault) => what_fault(fault),

@@ -8,29 +8,35 @@
 //! bytes themselves.
 //!
 //! Blocks of other address spaces and other memories stay, so that a VM that
-//! comes back finds its own.
+//! comes back finds its own. VMs of one image have blocks of their own, too, but
+//! those share what was decoded once: a block is made from another one of the
+//! same bytes at the same RIP, if there is one.
 
 use super::decode;
 use super::fetch::{Fetched, Window, bytes_are, fetch, generations, mark};
 use super::op::Op;
-use super::state::State;
+use super::state::{Stamp, State};
 use crate::{PAGE_SIZE, Trap, View};
 use iced_x86::Instruction;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 /// No block.
 pub const NONE: u32 = u32::MAX;
-/// How many blocks are kept; then all are forgotten.
+/// How many blocks are kept, and how many addresses whose bytes were decoded;
+/// then all are forgotten.
 const CAPACITY: usize = 1 << 16;
 /// How many targets of computed jumps are at hand; a power of two.
 const RECENT: usize = 1 << 10;
 
 /// Instructions that run one after the other, up to a jump, a trap or a page
 /// border.
+#[derive(Clone)]
 pub struct Block {
     /// Guest-virtual address of the first instruction.
     pub rip: u64,
     /// When it was last found to be true.
-    pub stamp: u64,
+    pub stamp: Stamp,
     /// How many instructions it has.
     pub length: u64,
     /// The fast form.
@@ -48,17 +54,18 @@ pub struct Block {
     /// The guest-physical addresses of the bytes, one for each page.
     frames: [Option<u64>; 2],
     generations: [u64; 2],
-    bytes: Box<[u8]>,
+    bytes: Arc<[u8]>,
     /// The next block with the same hash.
     chain: u32,
 }
 
 /// Operations with the place of each in the block.
+#[derive(Clone)]
 pub struct Code {
     /// The operations; the last may end the block.
-    pub ops: Box<[Op]>,
+    pub ops: Arc<[Op]>,
     /// Where the instructions of each begin; one more for the end.
-    pub places: Box<[Place]>,
+    pub places: Arc<[Place]>,
 }
 
 /// A place in a block.
@@ -86,6 +93,8 @@ pub struct Cache {
     heads: Vec<u32>,
     /// The block that was found last for each lowest part of an address.
     recent: Box<[u32; RECENT]>,
+    /// The block that was decoded last at each RIP, for others of its bytes.
+    originals: HashMap<u64, Block>,
 }
 
 impl Cache {
@@ -94,6 +103,7 @@ impl Cache {
             blocks: Vec::new(),
             heads: vec![NONE; 64],
             recent: Box::new([NONE; RECENT]),
+            originals: HashMap::new(),
         }
     }
 
@@ -117,8 +127,10 @@ impl Cache {
     }
 
     /// A block at `rip` that is true now, without any work.
-    pub fn find(&mut self, rip: u64, view: View, stamp: u64) -> Option<u32> {
-        let mut id = self.heads[self.hash(rip)];
+    pub fn find(&mut self, s: &State, rip: u64) -> Option<u32> {
+        let stamp = s.stamp();
+        let view = s.context.space.view;
+        let mut id = self.heads[self.hash(rip, s.context.space.memory.id())];
         while let Some(block) = self.blocks.get(id as usize) {
             if block.rip == rip && block.stamp == stamp && block.view == view {
                 self.recent[rip as usize % RECENT] = id;
@@ -142,9 +154,8 @@ impl Cache {
         rip: u64,
         from: Option<(u32, usize)>,
     ) -> Result<u32, Trap> {
-        let view = s.context.space.view;
         let stamp = s.stamp();
-        let id = match self.find(rip, view, stamp) {
+        let id = match self.find(s, rip) {
             Some(id) => id,
             None => {
                 let fetched = fetch(s, rip)?;
@@ -159,7 +170,10 @@ impl Cache {
                     None => {
                         let block = self.make(s, rip, &fetched)?;
                         if self.blocks.len() == CAPACITY {
-                            *self = Cache::new();
+                            *self = Cache {
+                                originals: std::mem::take(&mut self.originals),
+                                ..Cache::new()
+                            };
                             return Ok(self.insert(block, stamp));
                         }
                         self.insert(block, stamp)
@@ -178,7 +192,7 @@ impl Cache {
     fn find_same(&self, s: &State, rip: u64, fetched: &Fetched) -> Option<u32> {
         let memory = s.context.space.memory.id();
         let view = s.context.space.view;
-        let mut id = self.heads[self.hash(rip)];
+        let mut id = self.heads[self.hash(rip, memory)];
         while let Some(block) = self.blocks.get(id as usize) {
             if block.rip == rip
                 && block.view == view
@@ -210,43 +224,64 @@ impl Cache {
         bytes_are(s, block.frames, &block.bytes)
     }
 
-    fn make(&self, s: &mut State, rip: u64, fetched: &Fetched) -> Result<Block, Trap> {
+    /// A block of the bytes that are at `rip` now.
+    fn make(&mut self, s: &mut State, rip: u64, fetched: &Fetched) -> Result<Block, Trap> {
         loop {
             let mut window = Window::new(s, fetched);
-            let decoded = decode::block(rip, &mut window)?;
-            let length = decoded.length_in_bytes();
-            let bytes: Box<[u8]> = window.bytes()[..length].into();
+            let original = self.original(rip, &mut window)?;
+            let length = original.bytes.len();
             let frames = window.frames(length);
             mark(s, frames, length as u64);
-            let generations = generations(s, frames);
-            if !bytes_are(s, frames, &bytes) {
-                continue;
-            }
-            return Ok(Block {
-                rip,
-                stamp: 0,
-                length: decoded.length,
-                code: decoded.code,
-                targets: decoded.targets,
-                links: [NONE; 2],
-                system: decoded.system,
-                precise: None,
+            let block = Block {
                 view: s.context.space.view,
                 memory: s.context.space.memory.id(),
                 frames,
-                generations,
-                bytes,
-                chain: NONE,
-            });
+                generations: generations(s, frames),
+                ..original
+            };
+            if bytes_are(s, frames, &block.bytes) {
+                return Ok(block);
+            }
         }
     }
 
-    fn insert(&mut self, block: Block, stamp: u64) -> u32 {
+    /// A block that is decoded from the bytes in `window`, but belongs nowhere.
+    fn original(&mut self, rip: u64, window: &mut Window) -> Result<Block, Trap> {
+        if let Some(block) = self.originals.get(&rip)
+            && window.bytes().starts_with(&block.bytes)
+        {
+            return Ok(block.clone());
+        }
+        let decoded = decode::block(rip, window)?;
+        let block = Block {
+            rip,
+            stamp: Stamp::NEVER,
+            length: decoded.length,
+            bytes: window.bytes()[..decoded.length_in_bytes()].into(),
+            code: decoded.code,
+            targets: decoded.targets,
+            links: [NONE; 2],
+            system: decoded.system,
+            precise: None,
+            view: View::Kernel,
+            memory: 0,
+            frames: [None; 2],
+            generations: [0; 2],
+            chain: NONE,
+        };
+        if self.originals.len() == CAPACITY {
+            self.originals.clear();
+        }
+        self.originals.insert(rip, block.clone());
+        Ok(block)
+    }
+
+    fn insert(&mut self, block: Block, stamp: Stamp) -> u32 {
         if self.blocks.len() == self.heads.len() {
             self.grow();
         }
         let id = self.blocks.len() as u32;
-        let slot = self.hash(block.rip);
+        let slot = self.hash(block.rip, block.memory);
         let chain = std::mem::replace(&mut self.heads[slot], id);
         self.blocks.push(Block {
             chain,
@@ -259,14 +294,15 @@ impl Cache {
     fn grow(&mut self) {
         self.heads = vec![NONE; self.heads.len() * 4];
         for id in 0..self.blocks.len() {
-            let slot = self.hash(self.blocks[id].rip);
+            let slot = self.hash(self.blocks[id].rip, self.blocks[id].memory);
             self.blocks[id].chain = std::mem::replace(&mut self.heads[slot], id as u32);
         }
     }
 
     #[inline(always)]
-    fn hash(&self, rip: u64) -> usize {
-        let mixed = rip ^ rip >> 8;
+    fn hash(&self, rip: u64, memory: u64) -> usize {
+        // VMs of one image have their code at the same addresses.
+        let mixed = rip ^ rip >> 8 ^ memory.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
         mixed as usize & (self.heads.len() - 1)
     }
 }

@@ -188,7 +188,9 @@ fn can_stop(instruction: &Instruction) -> bool {
     };
     let is_lea = instruction.mnemonic() == Mnemonic::Lea;
     let divides = matches!(instruction.mnemonic(), Mnemonic::Div | Mnemonic::Idiv);
+    let pauses = instruction.mnemonic() == Mnemonic::Pause;
     divides
+        || pauses
         || instruction.is_stack_instruction()
         || ends_block(instruction)
         || !(is_lea || (0..instruction.op_count()).all(harmless))

@@ -9,6 +9,7 @@
 //!    family/*  what each instruction does, one file a family
 //!    access    loads and stores of one operand: the fast path
 //!    virtual_memory  all other accesses: walk, fault, page border, MMIO
+//!    spaces    what is still known of address spaces that were left
 //!    system    what deprivileged code may not run, as traps
 //! ```
 //!
@@ -79,6 +80,7 @@ mod flags;
 mod int;
 mod op;
 mod run;
+mod spaces;
 mod state;
 mod system;
 mod virtual_memory;
@@ -118,7 +120,11 @@ impl Interp {
         state.budget = budget;
         let trap = run::run(state, &mut self.cache, kick);
         state.end();
-        (trap, budget - state.budget)
+        let retired = budget - state.budget;
+        if let Some(filter) = &mut state.context.pause_filter {
+            filter.leave(retired);
+        }
+        (trap, retired)
     }
 }
 

@@ -20,6 +20,9 @@ pub enum Flow {
     /// looked at anew (its code may have changed, or something must be
     /// reported).
     Leave,
+    /// The operation at `state.left` has finished, and was a `pause` that the
+    /// context's filter has to count.
+    Pause,
     /// The operation at `state.left` has done a part and wants to run again.
     Again,
     /// The operation at `state.left` has changed nothing; `state.trap` says why.

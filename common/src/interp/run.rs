@@ -21,7 +21,7 @@ pub fn run(state: &mut State, cache: &mut Cache, kick: &Kick) -> Trap {
             return Trap::Budget;
         }
         let found = match from {
-            None => cache.find(state.rip, view, state.stamp()),
+            None => cache.find(state, state.rip),
             Some(_) => None,
         };
         let mut id = match found {
@@ -37,7 +37,8 @@ pub fn run(state: &mut State, cache: &mut Cache, kick: &Kick) -> Trap {
                 state.rip = block.rip;
                 continue 'find;
             }
-            if kick.is_pending() {
+            // A pending kick waits until something has retired.
+            if kick.is_pending() && state.budget != state.entered.1 {
                 state.rip = block.rip;
                 return if state.budget == 0 {
                     Trap::Budget
@@ -120,7 +121,8 @@ fn finish(
         &block.code
     };
     let at = all - 1 - state.left;
-    let done = if flow == Flow::Leave { at + 1 } else { at };
+    let finished = matches!(flow, Flow::Leave | Flow::Pause);
+    let done = if finished { at + 1 } else { at };
     let place = code.places[done];
     state.rip = rip.wrapping_add(place.offset.into());
     let unused = u64::from(code.places[all].number - place.number);
@@ -138,6 +140,8 @@ fn finish(
             }
             _ => Ok(()),
         },
+        Flow::Pause if state.pause() => Err(Trap::SpinLoop),
+        Flow::Pause => Ok(()),
         Flow::System => Err(system
             .map(|instruction| system::resolve(state, &instruction))
             .unwrap_or(INVALID)),

@@ -2,6 +2,7 @@
 
 use super::flags::Flags;
 use super::op::{Flow, Op, REGS, Reg};
+use super::spaces::Spaces;
 use crate::memory::Tlb;
 use crate::{Access, Context, Flush, Memory, PAGE_SIZE, Time, Trap, View, flags, translate};
 use std::collections::HashMap;
@@ -40,11 +41,28 @@ pub struct State {
     /// Translations of the other view, and which view `tlb` is for.
     other_tlb: Tlb,
     view: View,
-    /// Added to the memory's epoch, gives the stamp (see [`State::stamp`]).
-    stamp_offset: u64,
-    last_stamp: u64,
+    /// The number of what is known of the present address space. It changes
+    /// with every flush, and is never used again.
+    space: u64,
+    last_space: u64,
     memory: Memory,
+    /// The token of the last entry, 0 before the first, and of the next one.
     token: u64,
+    next_token: u64,
+    /// What is known of other address spaces.
+    kept: Spaces,
+}
+
+/// When a block was last found to be true (see [`State::stamp`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    space: u64,
+    epoch: u64,
+}
+
+impl Stamp {
+    /// Before anything that ever was.
+    pub const NEVER: Stamp = Stamp { space: 0, epoch: 0 };
 }
 
 impl State {
@@ -65,18 +83,23 @@ impl State {
             fetched: HashMap::new(),
             other_tlb: Tlb::new(memory.clone()),
             view: View::Kernel,
-            stamp_offset: 1,
-            last_stamp: 0,
+            space: 1,
+            last_space: 1,
             memory,
-            token: number << 40,
+            token: 0,
+            next_token: (number << 40) + 1,
+            kept: Spaces::default(),
         }
     }
 
     /// Says which decoded blocks need no check: those with this stamp were
     /// checked since translations or code changed last.
     #[inline(always)]
-    pub fn stamp(&self) -> u64 {
-        self.memory.epoch().wrapping_add(self.stamp_offset)
+    pub fn stamp(&self) -> Stamp {
+        Stamp {
+            space: self.space,
+            epoch: self.memory.epoch(),
+        }
     }
 
     /// Takes registers over from the context, and forgets what may no longer be
@@ -89,18 +112,20 @@ impl State {
         self.flags = Flags::from_bits(context.flags);
         self.down = context.flags & flags::DF != 0;
         self.rip = context.rip;
+        let view = context.space.view;
+        let asked = context.space.take_flush();
         let ran_here_last =
             context.space.token == self.token && context.space.memory.same(&self.memory);
-        self.token += 1;
-        context.space.token = self.token;
-        let asked = context.space.take_flush();
-        let view = context.space.view;
+        let known = ran_here_last || self.change_space();
+        self.token = self.next_token;
+        self.next_token += 1;
+        self.context.space.token = self.token;
         if self.view != view {
             self.view = view;
             std::mem::swap(&mut self.tlb, &mut self.other_tlb);
         }
         match asked {
-            _ if !ran_here_last => self.forget_all(),
+            _ if !known => self.forget_all(),
             Flush::All => self.forget_all(),
             Flush::Page(address) => self.forget_page(address),
             Flush::Nothing => {}
@@ -116,11 +141,26 @@ impl State {
         context.rip = self.rip;
     }
 
+    /// Puts aside what is known of the space that ran last, takes up what is
+    /// known of the context's, and says whether that is anything.
+    fn change_space(&mut self) -> bool {
+        let space = &self.context.space;
+        let found = self.kept.take(space.token, &space.memory);
+        let known = found.is_some();
+        let mut kept = found.unwrap_or_else(|| self.kept.make_room(&space.memory));
+        self.memory = space.memory.clone();
+        self.tlb.exchange(&self.memory, &mut kept.pages);
+        self.other_tlb.exchange(&self.memory, &mut kept.other_pages);
+        std::mem::swap(&mut self.view, &mut kept.view);
+        std::mem::swap(&mut self.fetched, &mut kept.fetched);
+        std::mem::swap(&mut self.space, &mut kept.space);
+        self.kept.put(self.token, kept);
+        known
+    }
+
     fn forget_all(&mut self) {
-        self.forget_stamps();
-        self.memory = self.context.space.memory.clone();
-        self.tlb.clear(&self.memory);
-        self.other_tlb.clear(&self.memory);
+        self.tlb.clear();
+        self.other_tlb.clear();
         self.forget_stamps();
     }
 
@@ -146,12 +186,19 @@ impl State {
         Ok(frame + rip % PAGE_SIZE)
     }
 
-    /// Forgets where code was, and makes the stamp one that was never used. The epoch only grows, so no
-    /// stamp that was used so far is above the present one, whatever the memory.
+    /// Forgets where code was, and makes the stamp one that was never used.
     fn forget_stamps(&mut self) {
         self.fetched.clear();
-        self.last_stamp = self.last_stamp.max(self.stamp());
-        self.stamp_offset = (self.last_stamp + 1).wrapping_sub(self.memory.epoch());
+        self.last_space += 1;
+        self.space = self.last_space;
+    }
+
+    /// Has the filter count a `pause` that has just retired, the running block's
+    /// unused budget being given back, and says whether to report it.
+    pub fn pause(&mut self) -> bool {
+        let retired = self.entered.1 - self.budget;
+        let filter = self.context.pause_filter.as_mut();
+        filter.is_some_and(|filter| filter.pause(retired))
     }
 
     /// Instructions that have retired since the entry, before the running one,

@@ -21,8 +21,10 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 /// Bytes in a line: 64 of them make a page.
 const LINE: u64 = PAGE_SIZE / 64;
 
-/// What one page knows about the code in it.
+/// What one page knows about the code in it. All zero bytes stand for a page
+/// that never held any.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(crate) struct PageCode {
     /// One bit for each line that holds decoded code.
     lines: AtomicU64,

@@ -2,12 +2,16 @@
 
 mod code;
 mod ram;
+#[cfg(unix)]
+mod template;
 mod tlb;
 mod walk;
 mod word;
 
 pub use ram::{Memory, MemoryError};
-pub(crate) use tlb::Tlb;
+#[cfg(unix)]
+pub use template::Template;
+pub(crate) use tlb::{Pages, Tlb};
 pub use walk::{Access, Translation, is_canonical, read_virtual, translate, write_virtual};
 pub use word::Word;
 

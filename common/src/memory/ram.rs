@@ -12,7 +12,7 @@ use super::{PAGE_SIZE, Word};
 use crate::Size;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex};
-use vm_memory::{GuestAddress, GuestMemoryBackend, GuestMemoryMmap};
+use vm_memory::MmapRegion;
 
 /// Guest-physical RAM from address 0. Clones share the same memory.
 ///
@@ -24,15 +24,24 @@ use vm_memory::{GuestAddress, GuestMemoryBackend, GuestMemoryMmap};
 #[derive(Clone, Debug)]
 pub struct Memory(Arc<Ram>);
 
-/// Invariant: `base` points to `size` bytes, readable and writable, aligned to
-/// a page, which live as long as `_map`, so as long as this.
+/// One mapping of the host, as each is one of a limited number:
+///
+/// ```text
+///  base -> +-----------------------------+
+///          | RAM                         |  size
+///          +-----------------------------+
+///          | one PageCode for each page  |  all zero at first
+///          +-----------------------------+  mapping_length(size)
+/// ```
+///
+/// Invariant: `base` points to `mapping_length(size)` bytes, readable and
+/// writable, aligned to a page, which live as long as `_map`, so as long as this.
 #[derive(Debug)]
 struct Ram {
-    _map: GuestMemoryMmap,
+    _map: MmapRegion,
     base: *mut u8,
     size: u64,
     id: u64,
-    code: Box<[PageCode]>,
     epoch: AtomicU64,
     wide: Mutex<()>,
 }
@@ -59,29 +68,27 @@ impl Memory {
     /// # Errors
     /// If `size` is no multiple of the page size or the host refuses.
     pub fn new(size: u64) -> Result<Memory, MemoryError> {
-        static NEXT_ID: AtomicU64 = AtomicU64::new(1);
         if size == 0 || !size.is_multiple_of(PAGE_SIZE) {
             return Err(MemoryError::Size(size));
         }
-        let refused = |error: String| MemoryError::Host(size, error);
-        let bytes = usize::try_from(size).map_err(|error| refused(error.to_string()))?;
-        let map = GuestMemoryMmap::from_ranges(&[(GuestAddress(0), bytes)])
-            .map_err(|error| refused(error.to_string()))?;
-        let base = map
-            .get_host_address(GuestAddress(0))
-            .map_err(|error| refused(error.to_string()))?;
-        // The allocator gives zero pages, which cost nothing until touched.
-        let code = Box::new_zeroed_slice(bytes / PAGE_SIZE as usize);
-        Ok(Memory(Arc::new(Ram {
+        let map = MmapRegion::new(mapping_length(size)?)
+            .map_err(|error| MemoryError::Host(size, error.to_string()))?;
+        Ok(Memory::in_map(map, size))
+    }
+
+    /// RAM of `size` bytes in a mapping that nobody else uses, of the length
+    /// that [`mapping_length`] says, readable, writable, and zero behind the RAM.
+    pub(super) fn in_map(map: MmapRegion, size: u64) -> Memory {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+        assert_eq!(Some(map.size()), mapping_length(size).ok());
+        Memory(Arc::new(Ram {
+            base: map.as_ptr(),
             _map: map,
-            base,
             size,
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
-            // SAFETY: a `PageCode` is two integers, for which zero is a value.
-            code: unsafe { code.assume_init() },
             epoch: AtomicU64::new(0),
             wide: Mutex::new(()),
-        })))
+        }))
     }
 
     /// Its size in bytes.
@@ -214,7 +221,17 @@ impl Memory {
 
     /// What the page of `gpa` knows about code in it; `None` if it is not RAM.
     pub(crate) fn code(&self, gpa: u64) -> Option<&PageCode> {
-        self.0.code.get(usize::try_from(gpa / PAGE_SIZE).ok()?)
+        if gpa >= self.0.size {
+            return None;
+        }
+        let number = (gpa / PAGE_SIZE) as usize;
+        // SAFETY: there is one for each page, behind the RAM, aligned as RAM
+        // ends at the end of a page; zero bytes are a `PageCode`, which is two
+        // atomics, and nobody uses these bytes as anything else.
+        unsafe {
+            let table = self.0.base.add(self.0.size as usize);
+            Some(&*table.cast::<PageCode>().add(number))
+        }
     }
 
     /// Counts a store of `length` bytes at `gpa` that has been done, if it hit
@@ -276,6 +293,17 @@ impl Memory {
     }
 }
 
+/// Bytes of the mapping for RAM of `size` bytes, a multiple of the page size.
+///
+/// # Errors
+/// [`MemoryError::Host`] if no host can have so many.
+pub(super) fn mapping_length(size: u64) -> Result<usize, MemoryError> {
+    let table = size / PAGE_SIZE * size_of::<PageCode>() as u64;
+    size.checked_add(table.next_multiple_of(PAGE_SIZE))
+        .and_then(|length| usize::try_from(length).ok())
+        .ok_or_else(|| MemoryError::Host(size, "more than its address space".to_string()))
+}
+
 /// The widest aligned access at `gpa` that is at most `left` bytes.
 fn step(gpa: u64, left: usize) -> usize {
     let aligned = 1 << gpa.trailing_zeros().min(3);
@@ -324,6 +352,25 @@ mod tests {
     fn an_odd_size_is_refused_by_its_value() {
         let error = Memory::new(5000).unwrap_err().to_string();
         assert!(error.contains("5000"), "{error}");
+    }
+
+    #[test]
+    fn more_than_the_host_can_have_is_an_error_and_no_abort() {
+        for size in [1 << 48, 1 << 60, u64::MAX - (PAGE_SIZE - 1)] {
+            let error = Memory::new(size).unwrap_err().to_string();
+            assert!(error.contains(&size.to_string()), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_page_knows_of_its_own_code_alone() {
+        let memory = Memory::new(300 * PAGE_SIZE).unwrap();
+        for page in 0..300 {
+            assert!(memory.code(page * PAGE_SIZE).unwrap().is_clear());
+            memory.code(page * PAGE_SIZE).unwrap().mark(0, PAGE_SIZE);
+        }
+        assert!(memory.code(300 * PAGE_SIZE).is_none());
+        assert_eq!(memory.load(299 * PAGE_SIZE, Size::Qword), Some(0));
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! costs one compare and leads straight to the host's memory.
 //!
 //! Invariant: `host` and `code` of an entry with a valid tag belong to a page
-//! of `self.memory`, which the TLB keeps alive.
+//! of the memory whose number its `Pages` bear, and `Pages` are used only by a
+//! TLB that keeps this memory alive.
 
 #![allow(unsafe_code)]
 
@@ -21,6 +22,15 @@ const PAGE: u64 = !(PAGE_SIZE - 1);
 /// The cached translations of one view of one address space.
 pub(crate) struct Tlb {
     memory: Memory,
+    pages: Pages,
+}
+
+/// What a TLB holds, and what is kept of it while the CPU runs in another
+/// address space. It does not keep the memory alive: a VM that is gone must not
+/// hold its RAM because some CPU still knows of it.
+pub(crate) struct Pages {
+    /// The number of the memory that the entries lead to.
+    memory: u64,
     entries: Box<[Entry; ENTRIES]>,
     /// Whether some entries are parts of larger pages, which must be forgotten
     /// together.
@@ -46,8 +56,8 @@ const EMPTY: Entry = Entry {
 };
 
 // SAFETY: the pointers lead to memory that may be used from any thread (see
-// `Memory`), which `memory` keeps alive.
-unsafe impl Send for Tlb {}
+// `Memory`).
+unsafe impl Send for Pages {}
 
 /// Where a store may go, and what must be looked at after it.
 pub(crate) struct Slot<'a, T: Word> {
@@ -71,32 +81,58 @@ impl<T: Word> Slot<'_, T> {
     }
 }
 
-impl Tlb {
-    /// An empty TLB for an address space in `memory`.
-    pub fn new(memory: Memory) -> Tlb {
-        let entries = Box::new([EMPTY; ENTRIES]);
-        Tlb {
-            memory,
-            entries,
+impl Pages {
+    /// None, of `memory`.
+    pub fn new(memory: &Memory) -> Pages {
+        Pages {
+            memory: memory.id(),
+            entries: Box::new([EMPTY; ENTRIES]),
             has_large: false,
         }
     }
 
-    /// Forgets everything, and goes over to `memory`.
-    pub fn clear(&mut self, memory: &Memory) {
+    /// Whether they lead to `memory`.
+    pub fn are_of(&self, memory: &Memory) -> bool {
+        self.memory == memory.id()
+    }
+
+    fn clear(&mut self, memory: &Memory) {
+        self.memory = memory.id();
         self.entries.fill(EMPTY);
         self.has_large = false;
-        if !self.memory.same(memory) {
-            self.memory = memory.clone();
+    }
+}
+
+impl Tlb {
+    /// An empty TLB for an address space in `memory`.
+    pub fn new(memory: Memory) -> Tlb {
+        Tlb {
+            pages: Pages::new(&memory),
+            memory,
         }
+    }
+
+    /// Goes over to `memory` and to what `pages` know of it, which is nothing
+    /// if they are not of this memory, and leaves its own in their place.
+    pub fn exchange(&mut self, memory: &Memory, pages: &mut Pages) {
+        std::mem::swap(&mut self.pages, pages);
+        if !self.pages.are_of(memory) {
+            self.pages.clear(memory);
+        }
+        self.memory = memory.clone();
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.pages.clear(&self.memory);
     }
 
     /// Forgets the page of `address`, and perhaps others.
     pub fn forget(&mut self, address: u64) {
-        if std::mem::take(&mut self.has_large) {
-            self.entries.fill(EMPTY);
+        if std::mem::take(&mut self.pages.has_large) {
+            self.pages.entries.fill(EMPTY);
         }
-        self.entries[index(address)] = EMPTY;
+        self.pages.entries[index(address)] = EMPTY;
     }
 
     /// Remembers where `address` leads, after a walk that allowed a read or a
@@ -107,8 +143,8 @@ impl Tlb {
             return;
         };
         let page = address & PAGE;
-        self.has_large |= to.large;
-        self.entries[index(address)] = Entry {
+        self.pages.has_large |= to.large;
+        self.pages.entries[index(address)] = Entry {
             read: page,
             write: if to.writable && to.dirty {
                 page
@@ -123,7 +159,7 @@ impl Tlb {
     /// The word at an address; `None` if it must be walked, or is not aligned.
     #[inline(always)]
     pub fn read<T: Word>(&self, address: u64) -> Option<T> {
-        let entry = &self.entries[index(address)];
+        let entry = &self.pages.entries[index(address)];
         if entry.read != address & aligned::<T>() {
             return None;
         }
@@ -137,7 +173,7 @@ impl Tlb {
     /// walked, or is not aligned.
     #[inline(always)]
     pub fn slot<T: Word>(&self, address: u64) -> Option<Slot<'_, T>> {
-        let entry = &self.entries[index(address)];
+        let entry = &self.pages.entries[index(address)];
         if entry.write != address & aligned::<T>() {
             return None;
         }
@@ -149,7 +185,7 @@ impl Tlb {
     /// The guest-physical address of `address`, if the page is known to allow
     /// the access.
     pub fn gpa(&self, address: u64, access: Access) -> Option<u64> {
-        let entry = &self.entries[index(address)];
+        let entry = &self.pages.entries[index(address)];
         let tag = if access == Access::Write {
             entry.write
         } else {
@@ -230,6 +266,25 @@ mod tests {
         };
         tlb.fill(0, &large);
         tlb.forget(0x1000);
+        assert_eq!(tlb.read::<u8>(0), None);
+    }
+
+    #[test]
+    fn pages_come_back_with_their_memory_and_with_no_other() {
+        let [one, other] = [11, 22].map(|value| {
+            let memory = Memory::new(4096).unwrap();
+            memory.store(0, crate::Size::Byte, value).unwrap();
+            memory
+        });
+        let mut tlb = Tlb::new(one.clone());
+        tlb.fill(0, &page(0, true, true));
+        let mut kept = Pages::new(&other);
+        tlb.exchange(&other, &mut kept);
+        assert_eq!(tlb.read::<u8>(0), None);
+        tlb.fill(0, &page(0, true, true));
+        tlb.exchange(&one, &mut kept);
+        assert_eq!(tlb.read::<u8>(0), Some(11));
+        tlb.exchange(&one, &mut kept);
         assert_eq!(tlb.read::<u8>(0), None);
     }
 

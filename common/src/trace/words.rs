@@ -9,6 +9,7 @@ impl Display for Trap {
         match self {
             Trap::Budget => f.write_str("budget used up"),
             Trap::Kicked => f.write_str("kicked from outside"),
+            Trap::SpinLoop => f.write_str("pauses in a loop"),
             Trap::System { instruction, .. } => instruction.fmt(f),
             Trap::Mmio(mmio) => mmio.fmt(f),
             Trap::Fault(fault) => fault.fmt(f),

@@ -6,6 +6,7 @@
 //! - [`apic`] drives the local APIC and its timer.
 //! - [`segments`], [`paging`] and [`user`] are for kernels with user code: its
 //!   segments, its memory, the ways into it and back.
+//! - [`smp`] is for kernels on several vCPUs.
 //! - [`user_text`] is what user code says.
 //!
 //! Like all functions here, they emit instructions at the place where they are
@@ -16,6 +17,7 @@ pub mod apic;
 pub mod interrupts;
 pub mod paging;
 pub mod segments;
+pub mod smp;
 pub mod user;
 pub mod user_text;
 

@@ -16,6 +16,7 @@ use crate::{console, program, x64};
 pub(super) const GUEST: Guest = Guest {
     name: "compute",
     about: "finds primes and the CRC-32 of its memory while the host's timer interrupts it",
+    vcpus: 1,
     build,
     expected,
 };
@@ -219,13 +220,7 @@ fn primes_below(bound: u64) -> Vec<u64> {
 
 /// `size` bytes of xorshift64, whose first number follows `start`.
 fn generated(start: u64, size: u64) -> Vec<u8> {
-    let next = |state: &u64| {
-        let mut number = *state;
-        number ^= number << 13;
-        number ^= number >> 7;
-        number ^= number << 17;
-        Some(number)
-    };
+    let next = |state: &u64| Some(random::advanced(*state));
     std::iter::successors(next(&start), next)
         .take(size as usize / 8)
         .flat_map(u64::to_le_bytes)

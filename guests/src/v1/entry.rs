@@ -15,6 +15,7 @@ use crate::{console, program, x64};
 pub(super) const GUEST: Guest = Guest {
     name: "entry",
     about: "prints the general registers as they were at its first instruction",
+    vcpus: 1,
     build,
     expected,
 };

@@ -12,6 +12,7 @@ use crate::{console, program};
 pub(super) const GUEST: Guest = Guest {
     name: "failing",
     about: "ends with an exit code that is not 0",
+    vcpus: 1,
     build,
     expected,
 };

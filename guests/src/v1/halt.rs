@@ -12,6 +12,7 @@ use crate::{program, x64};
 pub(super) const GUEST: Guest = Guest {
     name: "halt",
     about: "halts at once, without a word",
+    vcpus: 1,
     build,
     expected,
 };

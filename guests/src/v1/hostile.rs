@@ -17,24 +17,28 @@ pub(super) const GUESTS: [Guest; 9] = [
     Guest {
         name: "endless",
         about: "says one line, then loops for ever, so that only the host's timer gets hold of it",
+        vcpus: 1,
         build: |_| deed("endless", |asm| x64!(asm ; ->deed: ; jmp ->deed)),
         expected: |_| never("endless", ""),
     },
     Guest {
         name: "flood",
         about: "prints the same line for ever",
+        vcpus: 1,
         build: flood,
         expected: |seed| never("flood", &flood_line(seed)),
     },
     Guest {
         name: "wild-jump",
         about: "jumps to an address where there is no memory",
+        vcpus: 1,
         build: wild_jump,
         expected: |seed| death("wild-jump", Cause::JumpOutsideMemory(outside_memory(seed))),
     },
     Guest {
         name: "wild-store",
         about: "stores to an address where there is neither memory nor a device",
+        vcpus: 1,
         build: wild_store,
         expected: |seed| {
             death(
@@ -46,6 +50,7 @@ pub(super) const GUESTS: [Guest; 9] = [
     Guest {
         name: "non-canonical",
         about: "loads from an address that no page table can map",
+        vcpus: 1,
         build: load_non_canonical,
         expected: |seed| {
             death(
@@ -57,24 +62,28 @@ pub(super) const GUESTS: [Guest; 9] = [
     Guest {
         name: "undefined",
         about: "executes ud2, the instruction that is undefined for ever",
+        vcpus: 1,
         build: |_| deed("undefined", |asm| x64!(asm ; ->deed: ; ud2)),
         expected: |_| death("undefined", Cause::UndefinedInstruction),
     },
     Guest {
         name: "divide",
         about: "divides by zero",
+        vcpus: 1,
         build: divide,
         expected: |_| death("divide", Cause::DivideByZero),
     },
     Guest {
         name: "privileged",
         about: "executes a system instruction, which version 1 does not emulate",
+        vcpus: 1,
         build: privileged,
         expected: |seed| death("privileged", Cause::Privileged(system_instruction(seed))),
     },
     Guest {
         name: "unimplemented",
         about: "executes an AVX instruction, which the software CPU does not have",
+        vcpus: 1,
         build: |_| {
             deed(
                 "unimplemented",

@@ -17,44 +17,29 @@
 //! without `pushf` and `popf`, which a hypervisor cannot trap: by arithmetic,
 //! `sahf`, `lahf`, `seto`, and by the direction that `lodsb` takes.
 
-use crate::asm::{Asm, GENERAL_REGISTERS};
+use crate::asm::Asm;
 use crate::catalogue::{Expected, Guest};
 use crate::image::Image;
 use crate::random::Random;
+use crate::registers::{
+    self, ALWAYS_SET, DIRECTION, FLAGS, INCREMENT, MULTIPLIER, OVERFLOW, USER_FLAGS, VECTORS, WORDS,
+};
 use crate::{console, program, x64};
 
 /// The catalogue's entry.
 pub(super) const GUEST: Guest = Guest {
     name: "keeper",
     about: "fills every register and every user flag, and checks that interruptions lose nothing",
+    vcpus: 1,
     build,
     expected,
 };
-
-/// What is checked is kept in arrays of 64-bit words: general registers, both
-/// halves of the vector registers, flags. These are the indices of the parts.
-const VECTORS: i32 = 16;
-const FLAGS: i32 = VECTORS + 2 * 16;
-const WORDS: i32 = FLAGS + 1;
-
-/// Bit numbers in RFLAGS.
-const DIRECTION: i8 = 10;
-const OVERFLOW: i8 = 11;
-/// The user flags: CF, PF, AF, ZF, SF, DF, OF.
-const USER_FLAGS: i32 = 0xcd5;
-/// Bit 1 of RFLAGS, which is always 1.
-const ALWAYS_SET: i32 = 2;
 
 /// A port that no device claims.
 const UNCLAIMED: i8 = 0xe0_u8 as i8;
 
 /// How often the stretch of plain code changes each register and changes it back.
 const STRETCH: usize = 16;
-
-/// Knuth's linear congruential generator (MMIX), by which the words of one
-/// round follow from those of the last.
-const MULTIPLIER: u64 = 6_364_136_223_846_793_005;
-const INCREMENT: u64 = 1_442_695_040_888_963_407;
 
 fn rounds(seed: u64) -> u64 {
     Random::new(seed).between(1_000, 1_300)
@@ -89,23 +74,7 @@ fn place_data(asm: &mut Asm, seed: u64) {
     asm.words("rounds", &[0]);
     asm.words("stack", &[0]);
     asm.data("bytes", 1, [0; 3]);
-    asm.data("names", 16, names());
-}
-
-/// The name of each word: its length in a byte, its letters, zeros up to 16.
-fn names() -> Vec<u8> {
-    let halves = (0..16).flat_map(|n| [format!("xmm{n} low"), format!("xmm{n} high")]);
-    let names = GENERAL_REGISTERS.iter().map(|name| name.to_string());
-    names
-        .chain(halves)
-        .chain(["flags".to_string()])
-        .flat_map(|name| {
-            let mut entry = vec![name.len() as u8];
-            entry.extend(name.bytes());
-            entry.resize(16, 0);
-            entry
-        })
-        .collect()
+    asm.data("names", 16, registers::names());
 }
 
 /// Chooses what each register has to hold in this round.
@@ -279,24 +248,4 @@ fn report_loss(asm: &mut Asm) {
 
 fn expected(seed: u64) -> Expected {
     Expected::exit(format!("keeper: {}{SUCCESS}", rounds(seed)), 0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_word_has_a_name_of_sixteen_bytes() {
-        let names = names();
-        assert_eq!(names.len(), 16 * WORDS as usize);
-        let last = &names[names.len() - 16..];
-        assert_eq!(last[..6], *b"\x05flags");
-    }
-
-    #[test]
-    fn the_flags_are_the_seven_that_user_code_owns() {
-        let bits = [0, 2, 4, 6, 7, DIRECTION, OVERFLOW];
-        let mask = bits.iter().fold(0, |mask, bit| mask | 1 << bit);
-        assert_eq!(USER_FLAGS, mask);
-    }
 }

@@ -25,6 +25,7 @@ use crate::{console, program, x64};
 pub(super) const GUEST: Guest = Guest {
     name: "ports",
     about: "reads and writes ports in all widths and prints what that does to RAX",
+    vcpus: 1,
     build,
     expected,
 };

@@ -16,6 +16,7 @@ use crate::{console, program, x64};
 pub(super) const GUEST: Guest = Guest {
     name: "string-ports",
     about: "moves strings between ports and memory, forwards and backwards",
+    vcpus: 1,
     build,
     expected,
 };

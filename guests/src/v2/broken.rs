@@ -20,18 +20,21 @@ pub(super) const GUESTS: [Guest; 6] = [
     Guest {
         name: "broken-idt-limit",
         about: "loads a handler table that ends one byte before the end of the gate it needs",
+        vcpus: 1,
         build: |_| build_idt_limit(),
         expected: |_| death("broken-idt-limit", [GENERAL_PROTECTION; 3]),
     },
     Guest {
         name: "broken-selector",
         about: "has handlers for everything, in a code segment that does not exist",
+        vcpus: 1,
         build: build_selector,
         expected: |_| death("broken-selector", [GENERAL_PROTECTION; 3]),
     },
     Guest {
         name: "broken-handler-non-canonical",
         about: "has one handler, at an address that is not canonical",
+        vcpus: 1,
         build: |seed| build_handler("broken-handler-non-canonical", non_canonical(seed)),
         expected: |_| {
             death(
@@ -43,6 +46,7 @@ pub(super) const GUESTS: [Guest; 6] = [
     Guest {
         name: "broken-handler-unmapped",
         about: "has one handler, at an address where nothing is mapped",
+        vcpus: 1,
         build: |seed| build_handler("broken-handler-unmapped", unmapped(seed)),
         expected: |_| {
             death(
@@ -54,12 +58,14 @@ pub(super) const GUESTS: [Guest; 6] = [
     Guest {
         name: "broken-stack",
         about: "has good handlers, and a stack where nothing is mapped",
+        vcpus: 1,
         build: build_stack,
         expected: |_| death("broken-stack", [PAGE_FAULT; 3]),
     },
     Guest {
         name: "ud2-in-handler",
         about: "has a handler of #UD that executes ud2, until the stack is used up",
+        vcpus: 1,
         build: build_recursion,
         expected: expected_recursion,
     },

@@ -15,6 +15,7 @@ use crate::{console, kernel, program, x64};
 pub(super) const GUEST: Guest = Guest {
     name: "dead-halt",
     about: "halts with interrupts closed, although its timer runs and has woken it before",
+    vcpus: 1,
     build,
     expected,
 };

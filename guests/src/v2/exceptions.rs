@@ -25,6 +25,7 @@ use crate::{console, kernel, program, x64};
 pub(super) const GUEST: Guest = Guest {
     name: "exceptions",
     about: "raises exceptions of five kinds, and prints what its handlers are told",
+    vcpus: 1,
     build,
     expected,
 };

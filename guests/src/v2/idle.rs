@@ -19,12 +19,14 @@ pub(super) const GUESTS: [Guest; 2] = [
     Guest {
         name: "idle",
         about: "sleeps between the ticks of a periodic timer",
+        vcpus: 1,
         build: |seed| build("idle", Timer::Periodic, seed),
         expected: |seed| expected("idle", seed),
     },
     Guest {
         name: "idle-one-shot",
         about: "sleeps between ticks, each of which starts the timer for the next",
+        vcpus: 1,
         build: |seed| build("idle-one-shot", Timer::OneShot, seed),
         expected: |seed| expected("idle-one-shot", seed),
     },

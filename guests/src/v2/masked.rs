@@ -22,6 +22,7 @@ use crate::{console, kernel, program, x64};
 pub(super) const GUEST: Guest = Guest {
     name: "masked",
     about: "keeps interrupts closed for several ticks and finds one waiting behind sti",
+    vcpus: 1,
     build,
     expected,
 };
@@ -77,7 +78,7 @@ fn close_for(asm: &mut Asm, periods: i8) {
         ; jnz <look
         ; not_requested:                // QEMU's timer rings a little after its count says so
     );
-    apic::test_requested(asm);
+    apic::test_requested(asm, TIMER_VECTOR);
     x64!(asm ; jz <not_requested);
     apic::stop_timer(asm);
 }

@@ -21,12 +21,14 @@ pub(super) const GUESTS: [Guest; 3] = [
     Guest {
         name: "no-gate",
         about: "takes exceptions and ticks whose gates are not present, and handles #NP",
+        vcpus: 1,
         build: build_no_gate,
         expected: expected_no_gate,
     },
     Guest {
         name: "no-gate-at-all",
         about: "takes an exception without a handler for it, for #NP or for #DF",
+        vcpus: 1,
         build: |_| build_no_gate_at_all(),
         expected: |_| Expected {
             console: NO_GATE_AT_ALL.into(),
@@ -36,6 +38,7 @@ pub(super) const GUESTS: [Guest; 3] = [
     Guest {
         name: "double-fault",
         about: "takes an exception without a handler for it or for #NP, and handles #DF",
+        vcpus: 1,
         build: |_| build_double_fault(),
         expected: |_| {
             let console = format!("{DOUBLE_FAULT_BEGIN}double-fault: {DOUBLE_FAULT_REPORT}\n");

@@ -19,6 +19,7 @@ use crate::{console, kernel, program, x64};
 pub(super) const GUEST: Guest = Guest {
     name: "storm",
     about: "starts a timer that is faster than its handler, and stops it after many ticks",
+    vcpus: 1,
     build,
     expected,
 };

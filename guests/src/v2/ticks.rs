@@ -21,6 +21,7 @@ use crate::{console, kernel, program, x64};
 pub(super) const GUEST: Guest = Guest {
     name: "ticks",
     about: "counts timer ticks while it works, with critical sections that no tick may break",
+    vcpus: 1,
     build,
     expected,
 };

@@ -18,18 +18,21 @@ pub(super) const GUESTS: [Guest; 3] = [
     Guest {
         name: "broken-tss-stack",
         about: "has a TSS that names a stack where nothing is mapped",
+        vcpus: 1,
         build: build_stack,
         expected: |_| death("broken-tss-stack", PAGE_FAULT),
     },
     Guest {
         name: "broken-tss-limit",
         about: "has a TSS that ends before the field that names the stack",
+        vcpus: 1,
         build: |_| build_limit(),
         expected: |_| death("broken-tss-limit", INVALID_TSS),
     },
     Guest {
         name: "broken-tss-missing",
         about: "enters user mode without ever having loaded a TSS",
+        vcpus: 1,
         build: |_| deed("broken-tss-missing", |_| {}),
         expected: |_| death("broken-tss-missing", INVALID_TSS),
     },

@@ -26,6 +26,7 @@ use crate::{console, program, x64};
 pub(super) const GUEST: Guest = Guest {
     name: "intruder",
     about: "runs user code that tries to break out, and is reported and killed by its kernel",
+    vcpus: 1,
     build,
     expected,
 };

@@ -19,6 +19,7 @@ use crate::{console, x64};
 pub(super) const GUEST: Guest = Guest {
     name: "segments",
     about: "runs a user thread with data behind FS and GS, whose bases the kernel sets",
+    vcpus: 1,
     build,
     expected,
 };

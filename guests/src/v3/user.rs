@@ -20,6 +20,7 @@ use crate::{console, x64};
 pub(super) const GUEST: Guest = Guest {
     name: "user",
     about: "runs a user thread that prints through system calls and is interrupted by ticks",
+    vcpus: 1,
     build,
     expected,
 };

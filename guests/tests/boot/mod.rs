@@ -23,19 +23,39 @@ pub const SEEDS: [u64; 3] = [0, 1, 0x5eed_5eed_5eed_5eed];
 /// status, which the exit port (always odd) cannot produce.
 pub const TRIPLE_FAULT: i32 = 0;
 
-/// Boots the image and compares what it prints and how it ends.
+/// What QEMU has to run an image on.
+#[derive(Clone, Copy)]
+pub struct Machine {
+    /// How many CPUs the machine has.
+    pub cpus: u8,
+    /// How many threads of the host QEMU runs them in: `multi`, one for each
+    /// CPU, or `single`, one for all, which takes them in turn.
+    pub threads: &'static str,
+}
+
+const ONE_CPU: Machine = Machine {
+    cpus: 1,
+    threads: "single",
+};
+
+/// Boots the image on one CPU and compares what it prints and how it ends.
 pub fn check(image: &Image, expected: &Expected, name: &str, what: &str) {
-    let status = match expected.ending {
-        Ending::Exit(code) => status_of(code),
+    check_on(ONE_CPU, image, expected, name, what);
+}
+
+/// Boots the image and compares what it prints and how it ends.
+pub fn check_on(machine: Machine, image: &Image, expected: &Expected, name: &str, what: &str) {
+    let status = match &expected.ending {
+        Ending::Exit(code) => status_of(*code),
         Ending::TripleFault(_) => TRIPLE_FAULT,
-        Ending::Halt => {
-            let console = boot_and_stop(image, name, expected.console.len());
+        Ending::Halt | Ending::Never { .. } => {
+            let console = boot_and_stop(machine, image, name, expected.console.len());
             assert_console(&console, &expected.console, what);
             return;
         }
-        Ending::Death(_) | Ending::Never { .. } => panic!("{what}: not for this check"),
+        Ending::Death(_) => panic!("{what}: not for this check"),
     };
-    let outcome = boot(image, name);
+    let outcome = boot_on(machine, image, name);
     outcome.assert_console(&expected.console, what);
     outcome.assert_status(status, what);
 }
@@ -96,24 +116,29 @@ pub fn qemu_is_there() -> bool {
     false
 }
 
-/// Boots the image and waits for QEMU's end. `name` keeps its files apart from
-/// those of other boots at the same time.
+/// Boots the image on one CPU and waits for QEMU's end. `name` keeps its files
+/// apart from those of other boots at the same time.
 pub fn boot(image: &Image, name: &str) -> Outcome {
+    boot_on(ONE_CPU, image, name)
+}
+
+/// Boots the image and waits for QEMU's end.
+pub fn boot_on(machine: Machine, image: &Image, name: &str) -> Outcome {
     let kernel = TemporaryFile::new(&format!("{name}.elf"));
     let console = TemporaryFile::new(&format!("{name}.console"));
-    let mut qemu = start(image, &kernel, &console);
+    let mut qemu = start(machine, image, &kernel, &console);
     let status = wait(&mut qemu, name);
     let console = std::fs::read(console.path()).expect("QEMU has made the console's file");
     Outcome { console, status }
 }
 
-/// Boots an image that halts for ever, and stops QEMU a while after it has
-/// printed so many bytes.
-fn boot_and_stop(image: &Image, name: &str, bytes: usize) -> Vec<u8> {
+/// Boots an image that halts or runs for ever, and stops QEMU a while after it
+/// has printed so many bytes.
+fn boot_and_stop(machine: Machine, image: &Image, name: &str, bytes: usize) -> Vec<u8> {
     let kernel = TemporaryFile::new(&format!("{name}.elf"));
     let console = TemporaryFile::new(&format!("{name}.console"));
     let printed = || std::fs::read(console.path()).unwrap_or_default();
-    let mut qemu = start(image, &kernel, &console);
+    let mut qemu = start(machine, image, &kernel, &console);
     let deadline = Instant::now() + TIME_LIMIT;
     while printed().len() < bytes && Instant::now() < deadline {
         sleep(Duration::from_millis(5));
@@ -122,16 +147,24 @@ fn boot_and_stop(image: &Image, name: &str, bytes: usize) -> Vec<u8> {
     let ended = qemu.try_wait().expect("QEMU's state can be asked");
     let _ = qemu.kill();
     let _ = qemu.wait();
-    assert_eq!(ended, None, "{name}: QEMU ended, but the guest only halts");
+    assert_eq!(ended, None, "{name}: QEMU ended, but the guest does not");
     printed()
 }
 
 /// Starts QEMU with the image.
-fn start(image: &Image, kernel: &TemporaryFile, console: &TemporaryFile) -> Child {
+fn start(
+    machine: Machine,
+    image: &Image,
+    kernel: &TemporaryFile,
+    console: &TemporaryFile,
+) -> Child {
     std::fs::write(kernel.path(), pvh::bootable(image)).expect("the image can be written");
     Command::new(QEMU)
-        .args(["-machine", "q35", "-accel", "tcg", "-cpu", "max"])
+        .args(["-machine", "q35", "-cpu", "max"])
+        .arg("-accel")
+        .arg(format!("tcg,thread={}", machine.threads))
         .args(["-display", "none", "-no-reboot"])
+        .args(["-smp", &machine.cpus.to_string()])
         .args(["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"])
         .arg("-serial")
         .arg(format!("file:{}", console.path().display()))

@@ -190,7 +190,7 @@ impl Stop {
     /// The state in which a turn leaves a VM.
     pub fn state(self) -> State {
         match self {
-            Stop::TimeUp | Stop::Kicked => State::Ready,
+            Stop::TimeUp | Stop::Kicked | Stop::Yielded => State::Ready,
             Stop::Asleep { wake } => State::Asleep(wake),
             Stop::Ended(ending) => State::Ended(ending),
         }

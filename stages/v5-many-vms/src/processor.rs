@@ -127,13 +127,12 @@ impl<V: Switch> Processor<V> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{TIMER, apic_with_timer};
     use common::devices::Apic;
-    use common::scripted::{Play, ScriptedVcpu};
+    use common::scripted::{Play, ScriptedVcpu, TIMER, apic_with_timer};
 
     fn processor(apic: Apic, script: &[Play]) -> (Processor<ScriptedVcpu>, Pcpu<()>) {
         let mut pcpu = Pcpu::new(0, ());
-        let vcpu = ScriptedVcpu::new(script.iter().copied());
+        let vcpu = ScriptedVcpu::new(script.iter().copied()).with_interrupts_open();
         let mut processor = Processor::new(vcpu, apic, ());
         processor.load(&mut pcpu);
         (processor, pcpu)
@@ -163,7 +162,7 @@ mod tests {
 
     #[test]
     fn with_interrupts_closed_nothing_wakes_it() {
-        let script = [Play::Interrupts(false), Play::Exit(Exit::Halted)];
+        let script = [Play::Interrupts(false), Play::HALT];
         let (mut processor, mut pcpu) = processor(apic_with_timer(100), &script);
         let exit = processor.next_exit(&mut pcpu, Time(1_000));
         assert_eq!(exit, Exit::Halted);

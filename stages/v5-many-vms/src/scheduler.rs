@@ -109,7 +109,7 @@ impl<V: Switch> Scheduler<V> {
         self.enter_state(id, stop.state(), now);
         let share = self.entry_of(id).share;
         match stop {
-            Stop::TimeUp | Stop::Kicked => self.queue.put_back(id, share),
+            Stop::TimeUp | Stop::Kicked | Stop::Yielded => self.queue.put_back(id, share),
             // BEGIN SOLUTION
             Stop::Asleep { wake } => self.queue.sleep(id, wake),
             // END SOLUTION

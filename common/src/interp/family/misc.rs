@@ -9,7 +9,8 @@ use iced_x86::{Instruction, Mnemonic};
 pub fn lower(instruction: &Instruction, _: bool) -> Option<Op> {
     use Mnemonic::*;
     let run = match instruction.mnemonic() {
-        Nop | Reservednop | Endbr64 | Endbr32 | Pause | Fnop => nothing as Run,
+        Nop | Reservednop | Endbr64 | Endbr32 | Fnop => nothing as Run,
+        Pause => pause,
         Lfence | Mfence | Sfence => fence,
         Prefetch | Prefetchw | Prefetchwt1 | Prefetchnta | Prefetcht0 | Prefetcht1 | Prefetcht2 => {
             nothing
@@ -30,6 +31,15 @@ pub fn lower(instruction: &Instruction, _: bool) -> Option<Op> {
 fn fence(s: &mut State, _: &Op, rest: &[Op]) -> Flow {
     std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
     next(s, rest)
+}
+
+/// Nothing, unless somebody wants to know of loops of it.
+fn pause(s: &mut State, _: &Op, rest: &[Op]) -> Flow {
+    if s.context.pause_filter.is_none() {
+        return next(s, rest);
+    }
+    s.left = rest.len();
+    Flow::Pause
 }
 
 fn undefined(s: &mut State, _: &Op, rest: &[Op]) -> Flow {

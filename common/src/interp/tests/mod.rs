@@ -3,8 +3,10 @@
 mod changes;
 mod devices;
 mod paging;
+mod pauses;
 mod random;
 mod system;
+mod turns;
 
 use super::testing::*;
 use crate::{Cpu, Fault, Gpr, Kick, SystemInstruction, Time, Trap};
@@ -50,13 +52,41 @@ fn calls_return_and_the_stack_is_as_before() {
 }
 
 #[test]
-fn a_pending_kick_stops_an_entry_before_it_does_anything() {
-    let mut cpu = cpu(|a| a.inc(rax).unwrap());
+fn a_pending_kick_ends_an_entry_soon_but_not_before_an_instruction_has_retired() {
+    let mut cpu = cpu_with(&[0xeb, 0xfe]);
     let kick = Kick::default();
     kick.kick();
-    assert_eq!(cpu.enter(Time::ZERO, 10, &kick), (Trap::Kicked, 0));
+    for _ in 0..3 {
+        let (trap, retired) = cpu.enter(Time::ZERO, 1_000, &kick);
+        assert_eq!(trap, Trap::Kicked);
+        assert!((1..100).contains(&retired), "{retired}");
+    }
     assert!(kick.is_pending());
-    assert_eq!(cpu.context().rip, CODE);
+}
+
+#[test]
+fn with_a_kick_pending_a_first_instruction_that_traps_still_traps() {
+    let mut cpu = cpu(|_| {});
+    let kick = Kick::default();
+    kick.kick();
+    let (trap, retired) = cpu.enter(Time::ZERO, 10, &kick);
+    assert!(is_hlt(trap), "{trap:?}");
+    assert_eq!(retired, 0);
+}
+
+#[test]
+fn with_a_kick_pending_a_repeated_instruction_gets_on() {
+    let mut cpu = cpu(|a| a.rep().stosb().unwrap());
+    cpu.context().registers[Gpr::Rdi] = DATA;
+    cpu.context().registers[Gpr::Rcx] = 10_000;
+    let kick = Kick::default();
+    kick.kick();
+    let mut entries = 0;
+    while !is_hlt(cpu.enter(Time::ZERO, 100_000, &kick).0) {
+        entries += 1;
+        assert!(entries <= 10_000);
+    }
+    assert_eq!(cpu.context().registers[Gpr::Rcx], 0);
 }
 
 #[test]

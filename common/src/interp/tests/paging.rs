@@ -5,7 +5,7 @@ use crate::interp::testing::*;
 use crate::{Cpu, Fault, Gpr, Interp, Memory, PageFaultCode, Size, Trap, View};
 use iced_x86::code_asm::*;
 
-const PRESENT: u64 = 1;
+pub(super) const PRESENT: u64 = 1;
 const WRITABLE: u64 = 2;
 const USER: u64 = 4;
 const ACCESSED: u64 = 0x20;
@@ -13,12 +13,12 @@ const DIRTY: u64 = 0x40;
 const NO_EXECUTE: u64 = 1 << 63;
 
 /// Tables for what is mapped at [`WINDOW`], in 4 KiB pages.
-const WINDOW: u64 = 1 << 39;
+pub(super) const WINDOW: u64 = 1 << 39;
 const WINDOW_TABLES: u64 = 0x8000;
 const LEAVES: u64 = WINDOW_TABLES + 0x2000;
 
 /// A CPU with the identity map and a second one, page by page, for [`WINDOW`].
-fn cpu_with_window(write: impl FnOnce(&mut CodeAssembler)) -> Interp {
+pub(super) fn cpu_with_window(write: impl FnOnce(&mut CodeAssembler)) -> Interp {
     let mut cpu = cpu(write);
     let memory = cpu.context().space.memory.clone();
     let link = |slot, value: u64| memory.store(slot, Size::Qword, value | 7).unwrap();
@@ -29,7 +29,7 @@ fn cpu_with_window(write: impl FnOnce(&mut CodeAssembler)) -> Interp {
 }
 
 /// Maps page `number` of the window.
-fn map(memory: &Memory, number: u64, entry: u64) {
+pub(super) fn map(memory: &Memory, number: u64, entry: u64) {
     let slot = LEAVES + number * 8;
     memory.store(slot, Size::Qword, entry).unwrap();
 }

@@ -53,7 +53,7 @@ fn code() -> impl Strategy<Value = Vec<u8>> {
 fn serve(cpu: &mut Interp, trap: Trap) -> bool {
     use crate::MmioOperation::*;
     match trap {
-        Trap::Budget => true,
+        Trap::Budget | Trap::SpinLoop => true,
         Trap::Mmio(mmio) => match mmio.operation {
             Read => {
                 cpu.complete(0x1234_5678_9abc_def0 ^ mmio.gpa);
@@ -111,6 +111,26 @@ fn run_in_parts(cpu: &mut Interp, total: u64, parts: &[u64]) -> Vec<(Trap, u64)>
     traps
 }
 
+/// Runs each context on the CPU as [`run_in_parts`] would run it alone, but the
+/// contexts change after each entry.
+fn run_in_turns(cpu: &mut Interp, contexts: &mut [Context], total: u64, parts: &[u64]) {
+    let mut parts = parts.iter().cycle();
+    // Who still runs, with the instructions and traps so far.
+    let mut running: Vec<_> = contexts.iter_mut().map(|one| (one, 0, 0)).collect();
+    while !running.is_empty() {
+        running.retain_mut(|(context, done, traps)| {
+            std::mem::swap(cpu.context(), context);
+            let budget = (*parts.next().unwrap()).min(total - *done);
+            let (trap, retired) = cpu.enter(Time(*done), budget, &Kick::default());
+            *done += retired;
+            *traps += usize::from(trap != Trap::Budget);
+            let goes_on = serve(cpu, trap) && *done < total && *traps < MOST_TRAPS;
+            std::mem::swap(cpu.context(), context);
+            goes_on
+        });
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
@@ -132,6 +152,24 @@ proptest! {
         let found = run_in_parts(&mut divided, 300, &parts);
         prop_assert_eq!(expected, found, "{:#?}", listing(&code));
         prop_assert_eq!(outcome(whole.context()), outcome(divided.context()), "{:#?}", listing(&code));
+    }
+
+    #[test]
+    fn programs_that_take_turns_on_one_cpu_come_to_the_same_as_alone(
+        codes in proptest::collection::vec(code(), 3),
+        registers in registers(),
+        parts in proptest::collection::vec(1u64..40, 1..6),
+    ) {
+        let mut alone: Vec<_> = codes.iter().map(|code| cpu_from(code, registers)).collect();
+        for cpu in &mut alone {
+            run_in_parts(cpu, 300, &[300]);
+        }
+        let start = |code: &Vec<u8>| cpu_from(code, registers).context().clone();
+        let mut contexts: Vec<_> = codes.iter().map(start).collect();
+        run_in_turns(&mut cpu_from(&[], registers), &mut contexts, 300, &parts);
+        for ((alone, context), code) in alone.iter_mut().zip(&contexts).zip(&codes) {
+            prop_assert_eq!(outcome(alone.context()), outcome(context), "{:#?}", listing(code));
+        }
     }
 }
 

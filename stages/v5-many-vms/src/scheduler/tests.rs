@@ -1,12 +1,12 @@
 use super::*;
-use crate::testing::{END_OF_INTERRUPT, SWITCH_OFF, TIMER, apic_with_timer, run, vm};
+use crate::testing::{run, vm};
 use crate::{Account, Weight};
-use common::Exit;
 use common::devices::Apic;
 use common::drive::Outcome;
-use common::scripted::{Play, ScriptedVcpu};
+use common::scripted::{Play, ScriptedVcpu, TIMER, apic_with_timer};
 
-const HALT: Play = Play::Exit(Exit::Halted);
+const SWITCH_OFF: Play = Play::SWITCH_OFF;
+const END_OF_INTERRUPT: Play = Play::END_OF_INTERRUPT;
 const HOG: &[Play] = &[Play::ComputeForEver];
 
 type Host = (Scheduler<ScriptedVcpu>, Pcpu<()>);
@@ -74,7 +74,7 @@ fn all_is_done_when_the_last_vm_has_ended() {
 fn a_sleeper_is_woken_on_time_beside_a_vm_that_never_stops() {
     let (mut scheduler, mut pcpu) = host();
     scheduler.hog(100);
-    let ticking = [HALT, END_OF_INTERRUPT].repeat(40);
+    let ticking = [Play::Nap, END_OF_INTERRUPT].repeat(40);
     let sleeper = scheduler.started(apic_with_timer(2_500), &ticking, 100);
     run(&mut scheduler, &mut pcpu, 50_000);
     let Account {
@@ -90,7 +90,7 @@ fn a_sleeper_is_woken_on_time_beside_a_vm_that_never_stops() {
 #[test]
 fn while_all_sleep_time_passes_and_nobody_pays_for_it() {
     let (mut scheduler, mut pcpu) = host();
-    let script = [HALT, END_OF_INTERRUPT, SWITCH_OFF];
+    let script = [Play::Nap, END_OF_INTERRUPT, SWITCH_OFF];
     let sleeper = scheduler.started(apic_with_timer(5_000), &script, 100);
     assert_eq!(run(&mut scheduler, &mut pcpu, 10_000), Outcome::Done);
     let account = scheduler.account(sleeper, pcpu.now).unwrap();
@@ -105,7 +105,7 @@ fn the_accounts_of_each_vm_make_up_its_whole_life() {
         scheduler.hog(300),
         scheduler.started(
             apic_with_timer(700),
-            &[HALT, END_OF_INTERRUPT].repeat(99),
+            &[Play::Nap, END_OF_INTERRUPT].repeat(99),
             100,
         ),
     ];
@@ -140,7 +140,7 @@ fn a_paused_vm_does_not_run_and_goes_on_when_it_is_resumed() {
 #[test]
 fn a_sleeper_that_is_paused_is_not_woken_by_its_timer() {
     let (mut scheduler, mut pcpu) = host();
-    let script = [HALT, END_OF_INTERRUPT, SWITCH_OFF];
+    let script = [Play::Nap, END_OF_INTERRUPT, SWITCH_OFF];
     let sleeper = scheduler.started(apic_with_timer(5_000), &script, 100);
     let hog = scheduler.hog(100);
     run(&mut scheduler, &mut pcpu, 3_000);

@@ -9,20 +9,18 @@
 //! QEMU as on our machine shows that our machine is a real one.
 //!
 //! The stub stands behind the 16 MiB that a guest may call its own. It masks
-//! the legacy interrupt controller, which the firmware leaves on. It starts
-//! the boot CPU only; what starts others (a 16-bit trampoline below 1 MiB) has
-//! room in front of the guest and behind the stub.
+//! the legacy interrupt controller, which the firmware leaves on. On a PC only
+//! one CPU, the boot CPU, runs at first. The stub wakes the others, however many
+//! QEMU was given (`-smp`), and they arrive at the guest's entry as vCPUs do:
+//! all in the same state, but for the number in RDI and the stack. A CPU wakes
+//! in 16-bit mode below 1 MiB, so the stub copies a *trampoline* there.
 //!
-//! Sources: Xen's `docs/misc/pvh.pandoc` for the protocol; SDM volume 3, 10.8.5
-//! "Initializing IA-32e Mode" for the order of the steps.
+//! Source: Xen's `docs/misc/pvh.pandoc` for the protocol.
 
-use dynasmrt::x86::X86Relocation;
-use dynasmrt::{DynasmApi, VecAssembler, dynasm};
+mod code;
 
-use crate::asm::{Asm, SegmentRegister};
+use crate::elf;
 use crate::image::{Access, Image, PAGE_SIZE, Segment, Symbol, SymbolKind};
-use crate::program::STACK_TOP;
-use crate::{elf, x64};
 
 /// Guest-physical address of the stub, 16 MiB: the end of the guest's memory.
 const STUB: u64 = 0x100_0000;
@@ -32,6 +30,10 @@ const LONG_MODE_CODE: u64 = STUB + PAGE_SIZE;
 const PAGE_MAP_LEVEL_4: u64 = STUB + 2 * PAGE_SIZE;
 const PAGE_DIRECTORY_POINTERS: u64 = STUB + 3 * PAGE_SIZE;
 const DESCRIPTORS: u64 = STUB + 4 * PAGE_SIZE;
+const TRAMPOLINE_COPY: u64 = STUB + 5 * PAGE_SIZE;
+/// Where the other CPUs start: a page of low memory that no guest uses, and that
+/// the firmware does not need any more.
+const TRAMPOLINE: u64 = 0x8000;
 /// The operand of `lgdt` stands behind the descriptors.
 const DESCRIPTORS_POINTER: u64 = DESCRIPTORS + 8 * GDT.len() as u64;
 
@@ -45,6 +47,7 @@ const GDT: [u64; 7] = [
     0x00cf_f300_0000_ffff, // 0x2b: user data
     0x00af_fb00_0000_ffff, // 0x33: user code, 64 bits
 ];
+const KERNEL_CODE_32: i32 = 0x08;
 const KERNEL_CODE: i32 = 0x10;
 const KERNEL_DATA: i32 = 0x18;
 
@@ -109,15 +112,15 @@ fn stub(guest_entry: u64) -> Vec<u8> {
         *entry = (gib * GIB) | PRESENT_WRITABLE | HUGE_PAGE;
     }
     let mut descriptors = words(&GDT);
-    descriptors.extend((8 * GDT.len() as u16 - 1).to_le_bytes());
-    descriptors.extend((DESCRIPTORS as u32).to_le_bytes());
+    descriptors.extend(descriptors_pointer());
 
     let pages = [
-        protected_mode_code(),
-        long_mode_code(guest_entry),
+        code::protected_mode(),
+        code::long_mode(guest_entry),
         words(&page_map_level_4),
         words(&page_directory_pointers),
         descriptors,
+        code::trampoline(),
     ];
     let mut stub = Vec::new();
     for mut page in pages {
@@ -127,84 +130,18 @@ fn stub(guest_entry: u64) -> Vec<u8> {
     stub
 }
 
+/// The operand of `lgdt`: limit and address.
+fn descriptors_pointer() -> Vec<u8> {
+    let limit = 8 * GDT.len() as u16 - 1;
+    let mut pointer = limit.to_le_bytes().to_vec();
+    pointer.extend((DESCRIPTORS as u32).to_le_bytes());
+    pointer
+}
+
 /// The bytes of 64-bit words.
 fn words(words: &[u64]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
-
-/// From the state of PVH (32 bits, flat segments, no paging) into long mode.
-fn protected_mode_code() -> Vec<u8> {
-    let mut asm: VecAssembler<X86Relocation> = VecAssembler::new(PROTECTED_MODE_CODE as usize);
-    dynasm!(asm
-        ; .arch x86
-        ; cli
-        ; cld
-        ; mov al, 0xff_u8 as i8         // mask all lines of both legacy interrupt controllers
-        ; out 0x21, al
-        ; out 0xa1_u8 as i8, al
-
-        ; lgdt [DESCRIPTORS_POINTER as i32]
-        ; mov eax, CR4 as i32
-        ; mov cr4, eax
-        ; mov eax, PAGE_MAP_LEVEL_4 as i32
-        ; mov cr3, eax
-        ; mov ecx, EFER as i32
-        ; mov eax, EFER_VALUE as i32
-        ; xor edx, edx
-        ; wrmsr
-        ; mov eax, CR0 as i32
-        ; mov cr0, eax                  // paging on: long mode, but still 32-bit code
-
-        ; mov esp, STACK_TOP as i32     // a far return loads CS, and with it 64-bit code
-        ; push KERNEL_CODE
-        ; push LONG_MODE_CODE as i32
-        ; retf
-    );
-    asm.finalize().expect("the stub has no labels")
-}
-
-/// The rest of the boot state, and the jump to the guest.
-fn long_mode_code(guest_entry: u64) -> Vec<u8> {
-    let mut asm = Asm::at(LONG_MODE_CODE);
-    x64!(&mut asm ; mov eax, KERNEL_DATA);
-    for register in [
-        SegmentRegister::Ds,
-        SegmentRegister::Es,
-        SegmentRegister::Ss,
-    ] {
-        asm.load_segment(register);
-    }
-    x64!(&mut asm ; xor eax, eax);
-    for register in [SegmentRegister::Fs, SegmentRegister::Gs] {
-        asm.load_segment(register);
-    }
-    x64!(&mut asm
-        ; mov rsp, STACK_TOP as i32
-
-        ; push rax                      // an IDT of no entries: ten bytes of zero
-        ; push rax
-        ; lidt [rsp]
-        ; add rsp, 16
-
-        ; fninit
-    );
-    for register in 0..16 {
-        x64!(&mut asm ; pxor Rx(register), Rx(register));
-    }
-    x64!(&mut asm
-        ; push 2                        // RFLAGS: nothing but the bit that is always 1
-        ; popf
-    );
-    for register in (0..16).filter(|&register| register != STACK_POINTER) {
-        x64!(&mut asm ; mov Rq(register), 0);
-    }
-    x64!(&mut asm ; jmp extern guest_entry as usize);
-    let mut image = asm.finish().expect("the stub has no labels");
-    image.segments.swap_remove(0).bytes
-}
-
-/// RSP's number in the encoding of instructions.
-const STACK_POINTER: u8 = 4;
 
 /// The note that tells where to start in 32-bit mode (`elfnote.h` of Xen):
 /// lengths of name and value, type, name, value.
@@ -227,7 +164,7 @@ mod tests {
     use object::{LittleEndian, Object, ObjectSegment};
 
     use super::*;
-    use crate::program;
+    use crate::{program, x64};
 
     #[test]
     fn the_guest_itself_is_unchanged() {
@@ -256,9 +193,9 @@ mod tests {
 
     #[test]
     fn each_page_of_the_stub_has_room_for_its_content() {
-        assert_eq!(stub(0x10_0000).len() as u64, 5 * PAGE_SIZE);
-        assert!(protected_mode_code().len() as u64 <= PAGE_SIZE);
-        assert!(long_mode_code(0x10_0000).len() as u64 <= PAGE_SIZE);
+        assert_eq!(stub(0x10_0000).len() as u64, 6 * PAGE_SIZE);
+        assert!(code::protected_mode().len() as u64 <= PAGE_SIZE);
+        assert!(code::long_mode(0x10_0000).len() as u64 <= PAGE_SIZE);
     }
 
     #[test]

@@ -1,0 +1,147 @@
+//! VMs that take turns on one CPU: what it still knows of each must be true,
+//! whatever was done to it while it was away.
+
+use super::paging::{PRESENT, WINDOW, cpu_with_window, map};
+use crate::interp::testing::*;
+use crate::{Context, Cpu, Gpr, Interp, Memory, Size};
+use iced_x86::code_asm::*;
+
+/// Runs a context to its `hlt` on a CPU, in place of whoever is there, and says
+/// what AL was then.
+fn run_on(cpu: &mut Interp, context: &mut Context, rip: u64) -> u64 {
+    std::mem::swap(cpu.context(), context);
+    cpu.context().rip = rip;
+    let (trap, _) = enter(cpu, 100);
+    std::mem::swap(cpu.context(), context);
+    assert!(is_hlt(trap), "{trap:?}");
+    context.registers[Gpr::Rax] & 0xff
+}
+
+/// The context of a VM that runs `mov al, value; hlt`.
+fn vm(value: u8) -> Context {
+    cpu_with(&[0xb0, value, 0xf4]).context().clone()
+}
+
+/// A CPU that is in the middle of something else.
+fn busy_cpu() -> Interp {
+    let mut cpu = cpu(|_| {});
+    assert!(is_hlt(enter(&mut cpu, 1).0));
+    cpu
+}
+
+#[test]
+fn code_that_the_vmm_changes_while_its_vm_is_away_is_seen() {
+    let mut cpu = busy_cpu();
+    let [mut one, mut other] = [vm(1), vm(2)];
+    for value in [1, 5, 6, 6, 1] {
+        one.space.memory.write(CODE + 1, &[value]).unwrap();
+        assert_eq!(run_on(&mut cpu, &mut one, CODE), u64::from(value));
+        assert_eq!(run_on(&mut cpu, &mut other, CODE), 2);
+    }
+}
+
+#[test]
+fn code_that_another_cpu_changes_while_its_vm_is_away_is_seen() {
+    let mut cpus = [busy_cpu(), busy_cpu()];
+    let [mut one, mut other] = [vm(1), vm(2)];
+    // Another vCPU of the first VM: it changes what both of them run.
+    let mut sibling = one.clone();
+    let change = assemble(|a| {
+        a.add(byte_ptr(CODE + 1), 1).unwrap();
+        a.hlt().unwrap();
+    });
+    one.space.memory.write(DATA, &change).unwrap();
+    for round in 0..6 {
+        assert_eq!(run_on(&mut cpus[0], &mut one, CODE), 1 + round);
+        assert_eq!(run_on(&mut cpus[0], &mut other, CODE), 2);
+        run_on(&mut cpus[round as usize % 2], &mut sibling, DATA);
+    }
+}
+
+/// A VM that loads from the window's first page, which is mapped to a page
+/// that holds 1, and has run.
+fn vm_with_window(cpu: &mut Interp) -> Context {
+    let mut context = cpu_with_window(|a| a.mov(rax, qword_ptr(rdi)).unwrap())
+        .context()
+        .clone();
+    let memory = &context.space.memory;
+    memory.store(DATA, Size::Qword, 1).unwrap();
+    memory.store(DATA + 4096, Size::Qword, 2).unwrap();
+    map(memory, 0, DATA | PRESENT);
+    context.registers[Gpr::Rdi] = WINDOW;
+    assert_eq!(run_on(cpu, &mut context, CODE), 1);
+    context
+}
+
+fn remap(memory: &Memory) {
+    map(memory, 0, (DATA + 4096) | PRESENT);
+}
+
+#[test]
+fn a_translation_is_kept_while_another_vm_runs() {
+    let mut cpu = busy_cpu();
+    let mut one = vm_with_window(&mut cpu);
+    run_on(&mut cpu, &mut vm(2), CODE);
+    remap(&one.space.memory);
+    assert_eq!(run_on(&mut cpu, &mut one, CODE), 1);
+}
+
+#[test]
+fn what_a_vm_is_to_forget_while_it_is_away_is_forgotten() {
+    let invalidate: fn(&mut Context) = |context| context.space.invalidate(WINDOW);
+    let reload: fn(&mut Context) = |context| context.space.set_root(context.space.root());
+    for forget in [invalidate, reload] {
+        let mut cpu = busy_cpu();
+        let mut one = vm_with_window(&mut cpu);
+        run_on(&mut cpu, &mut vm(2), CODE);
+        remap(&one.space.memory);
+        forget(&mut one);
+        assert_eq!(run_on(&mut cpu, &mut one, CODE), 2);
+    }
+}
+
+#[test]
+fn what_a_vm_has_forgotten_on_another_cpu_is_forgotten_here() {
+    let [mut here, mut there] = [busy_cpu(), busy_cpu()];
+    let mut one = vm_with_window(&mut here);
+    remap(&one.space.memory);
+    one.space.invalidate(WINDOW);
+    assert_eq!(run_on(&mut there, &mut one, CODE), 2);
+    assert_eq!(run_on(&mut here, &mut one, CODE), 2);
+}
+
+#[test]
+fn what_is_known_belongs_to_one_of_two_copies() {
+    let mut cpu = busy_cpu();
+    let mut one = vm_with_window(&mut cpu);
+    let mut copy = one.clone();
+    remap(&one.space.memory);
+    copy.space.invalidate(WINDOW);
+    assert_eq!(run_on(&mut cpu, &mut copy, CODE), 2);
+    assert_eq!(run_on(&mut cpu, &mut one, CODE), 2);
+}
+
+#[test]
+fn another_memory_in_the_same_context_is_seen() {
+    let mut cpu = busy_cpu();
+    let mut one = vm(1);
+    assert_eq!(run_on(&mut cpu, &mut one, CODE), 1);
+    one.space.memory = vm(3).space.memory;
+    assert_eq!(run_on(&mut cpu, &mut one, CODE), 3);
+    run_on(&mut cpu, &mut vm(2), CODE);
+    one.space.memory = vm(4).space.memory;
+    assert_eq!(run_on(&mut cpu, &mut one, CODE), 4);
+}
+
+#[test]
+fn more_vms_than_a_cpu_can_remember_run_as_before() {
+    let mut cpu = busy_cpu();
+    let mut machines: Vec<Context> = (0..300).map(|number| vm(number as u8)).collect();
+    for round in 0..3 {
+        for (number, machine) in machines.iter_mut().enumerate() {
+            let value = (number as u8).wrapping_add(round);
+            machine.space.memory.write(CODE + 1, &[value]).unwrap();
+            assert_eq!(run_on(&mut cpu, machine, CODE), u64::from(value));
+        }
+    }
+}
