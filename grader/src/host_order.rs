@@ -35,7 +35,10 @@ impl VmOrder {
             name: guest.name().to_string(),
             seed,
             image: guest.order(seed).image,
-            setup: VmSetup::new(PathBuf::new()),
+            setup: VmSetup {
+                vcpus: guest.vcpus(),
+                ..VmSetup::new(PathBuf::new())
+            },
         }
     }
 
@@ -224,7 +227,10 @@ impl VmOrder {
             guest_tick,
             ..
         } = &self.setup;
-        let usual = VmSetup::new(PathBuf::new());
+        let usual = VmSetup {
+            vcpus: self.guest.map_or(1, |guest| guest.vcpus()),
+            ..VmSetup::new(PathBuf::new())
+        };
         let values = [
             (
                 "weight",
