@@ -6,7 +6,7 @@ use crate::stages::Stage;
 use crate::suggest;
 use evidence::ThreadKernel;
 use guests::catalogue::{self, Expected};
-use guests::{v1, v2, v3, v4};
+use guests::{v1, v2, v3, v4, v5, v7};
 
 /// A guest from one of the catalogues.
 #[derive(Clone, Copy)]
@@ -45,6 +45,9 @@ impl Guest {
             "v2" => v2::guests().map(Guest::from).collect(),
             "v3" => v3::guests().map(Guest::from).collect(),
             "v4" => v4::guests().map(Guest::from).collect(),
+            // What is new in version 6 are the physical CPUs.
+            "v5" | "v6" => v5::guests().map(Guest::from).collect(),
+            "v7" => v7::guests().map(Guest::from).collect(),
             _ => Vec::new(),
         }
     }
@@ -58,10 +61,18 @@ impl Guest {
     pub fn find(name: &str, stage: &Stage) -> Result<Guest, LabError> {
         let own = Guest::made_for(stage);
         let others = v1::guests().chain(v2::guests()).chain(v3::guests());
-        let mut all = own.iter().copied().chain(others.map(Guest::from));
-        all.find(|guest| guest.name() == name).ok_or_else(|| {
-            let known: Vec<_> = own.iter().map(Guest::name).collect();
-            suggest::unknown("guest", name, &known, "See `cargo lab list`.")
+        let others = others.chain(v5::guests()).chain(v7::guests());
+        let all: Vec<_> = own.iter().copied().chain(others.map(Guest::from)).collect();
+        let found = all.iter().copied().find(|guest| guest.name() == name);
+        found.ok_or_else(|| match v4::guest(name) {
+            Some(_) => LabError::Usage(format!(
+                "'{name}' is a thread kernel, of which the student writes a part: only v4 can run \
+                 it. See `cargo lab list`."
+            )),
+            None => {
+                let known: Vec<_> = own.iter().map(Guest::name).collect();
+                suggest::unknown("guest", name, &known, "See `cargo lab list`.")
+            }
         })
     }
 
@@ -78,6 +89,14 @@ impl Guest {
         match self {
             Guest::Whole(guest) => guest.about,
             Guest::Threads(guest) => guest.about,
+        }
+    }
+
+    /// How many vCPUs it runs on.
+    pub fn vcpus(&self) -> u8 {
+        match self {
+            Guest::Whole(guest) => guest.vcpus,
+            Guest::Threads(_) => 1,
         }
     }
 

@@ -35,7 +35,10 @@ impl VmOrder {
             name: guest.name().to_string(),
             seed,
             image: guest.order(seed).image,
-            setup: VmSetup::new(PathBuf::new()),
+            setup: VmSetup {
+                vcpus: guest.vcpus(),
+                ..VmSetup::new(PathBuf::new())
+            },
         }
     }
 
@@ -132,6 +135,12 @@ impl HostOrder {
         self
     }
 
+    /// The same with so many seconds of the host's CPU before it is given up.
+    pub fn patience(mut self, seconds: u64) -> HostOrder {
+        self.scenario.patience = seconds;
+        self
+    }
+
     /// The same with turns of `ticks`.
     pub fn slice(mut self, ticks: u64) -> HostOrder {
         self.scenario.slice = ticks;
@@ -218,7 +227,10 @@ impl VmOrder {
             guest_tick,
             ..
         } = &self.setup;
-        let usual = VmSetup::new(PathBuf::new());
+        let usual = VmSetup {
+            vcpus: self.guest.map_or(1, |guest| guest.vcpus()),
+            ..VmSetup::new(PathBuf::new())
+        };
         let values = [
             (
                 "weight",

@@ -1,9 +1,12 @@
 //! How things are said to people.
 
 use crate::fate::Fate;
+use crate::vm_fate::VmFate;
 use common::trace::{Record, Text};
 use common::{Ending, Explanation, Symbols};
 use evidence::GivenUp;
+use evidence::host::What;
+use guests::catalogue;
 
 /// One event on one line: when, where, what.
 pub fn moment(record: &Record, symbols: &Symbols) -> String {
@@ -108,6 +111,48 @@ fn thought_of_ending(ending: Ending) -> &'static str {
         Ending::Died(_) => {
             "your virtual CPU gave up at the last trap. Should it know this one, or is the guest \
              where it should never have come?"
+        }
+    }
+}
+
+/// A question about what became of one VM among many.
+pub fn thought_of_vm(fate: &VmFate) -> &'static str {
+    match fate {
+        VmFate::Ended(ending) => thought_of_ending(*ending),
+        VmFate::Untrue(_) => {
+            "what does the guest have to do for this ending? Did it do that, or did your code \
+             decide for it?"
+        }
+        VmFate::Alive(_) | VmFate::Unknown => {
+            "who has to give this VM its next turn, and from where did it get lost?"
+        }
+    }
+}
+
+/// A question about something that must not be.
+pub fn thought_of_violation(what: &What) -> &'static str {
+    match what {
+        What::Context(_) => {
+            "another VM used this CPU in between. What of the first one was taken off, what was \
+             put back, and what stayed where it was?"
+        }
+        What::TimeWentBack(_) => {
+            "the vCPU came from a physical CPU whose clock was ahead. Who has to wait for whom?"
+        }
+        What::NotStarted => "who may put a VM into the runqueue, and when for the first time?",
+        What::Paused => "where may a paused VM stand, and who takes it out of everywhere else?",
+        What::Ended => "who still holds the number of a VM that has ended?",
+    }
+}
+
+/// How a guest's model says that it ends.
+pub fn model_ending(wanted: &catalogue::Ending) -> String {
+    match wanted {
+        catalogue::Ending::Exit(code) => ending(Ending::Exited(*code)),
+        catalogue::Ending::Halt => ending(Ending::Halted),
+        catalogue::Ending::Never { .. } => String::from("the guest never ends by itself"),
+        catalogue::Ending::Death(_) | catalogue::Ending::TripleFault(_) => {
+            String::from("the guest shuts down (triple fault)")
         }
     }
 }

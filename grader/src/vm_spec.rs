@@ -283,7 +283,7 @@ mod tests {
             let command = command(text).unwrap();
             assert_eq!(format!("{}:{}", command.at.0, command.deed), text);
         }
-        for (text, right) in [("5:pause", "TIME:WHAT:NUMBER"), ("5:puase:1", "'pause'")] {
+        for (text, right) in [("5:pause", "TIME:WHAT:NUMBER"), ("5:paus:1", "'pause'")] {
             let error = command(text).unwrap_err().to_string();
             assert!(error.contains(right), "{text}: {error}");
         }

@@ -1,9 +1,10 @@
 //! What a check works with.
 
-use super::Run;
+use super::{HostRun, Run};
 use crate::error::LabError;
 use crate::fate::Fate;
 use crate::guest::Guest;
+use crate::host_order::{HostOrder, observe_host};
 use crate::observation::{Order, observe};
 use crate::workspace::Workspace;
 use evidence::Scenario;
@@ -70,5 +71,33 @@ impl<'a> Bench<'a> {
             self.patience.set(LITTLE_PATIENCE);
         }
         Ok(run)
+    }
+
+    /// Runs VMs once.
+    ///
+    /// # Errors
+    /// If the run cannot be made.
+    pub fn run_host(&self, order: HostOrder) -> Result<HostRun, LabError> {
+        Ok(self.sweep(order.seeds(1))?.swap_remove(0))
+    }
+
+    /// Runs VMs once for each of the order's seeds, all in one process. Only a
+    /// run by itself has records.
+    ///
+    /// # Errors
+    /// If the runs cannot be made.
+    pub fn sweep(&self, mut order: HostOrder) -> Result<Vec<HostRun>, LabError> {
+        if order.scenario.seeds == 1 {
+            order.scenario.patience = order.scenario.patience.min(self.patience.get());
+        }
+        let observation = observe_host(self.runner, order, |_| {})?;
+        if observation.finished.is_none() {
+            return Err(LabError::Interrupted);
+        }
+        let runs = HostRun::all(self.stage, observation);
+        if runs.iter().any(|run| run.fate == Some(Fate::Hung)) {
+            self.patience.set(LITTLE_PATIENCE);
+        }
+        Ok(runs)
     }
 }

@@ -7,6 +7,7 @@
 
 mod bench;
 mod failure;
+mod host_run;
 mod interrupts;
 mod run;
 mod v1;
@@ -16,6 +17,7 @@ mod v4;
 
 pub use bench::Bench;
 pub use failure::{Failure, Problem};
+pub use host_run::{HostRun, Stay};
 pub use run::Run;
 
 use crate::error::LabError;

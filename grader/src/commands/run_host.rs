@@ -45,8 +45,9 @@ pub(super) fn run(
 /// The VMs that show a version at its best.
 fn show_piece(stage: &Stage) -> &'static [&'static str] {
     match stage.name {
-        "v5" => &["ticks", "idle", "keeper"],
-        _ => &["ticks", "ticks", "idle", "idle", "keeper"],
+        "v5" => &["talker", "talker:seed=2", "hog"],
+        "v6" => &["talker", "talker:seed=2", "hog", "hog:seed=2", "patterns"],
+        _ => &["contended", "talker", "hog"],
     }
 }
 
@@ -290,7 +291,7 @@ fn table(order: &HostOrder, run: &RunEvidence, fates: &[VmFate]) -> String {
             tenths / 10,
             tenths % 10
         );
-        if claim.is_some() && ran != account.run {
+        if matches!(fate, VmFate::Ended(_)) && ran != account.run {
             let ran = Time(ran);
             text += &format!(
                 "     its account says {run} ticks, and the machine saw it run for {ran}\n"

@@ -39,9 +39,11 @@ pub(crate) struct Driven<'a, H> {
 
 impl<H: Hypervisor> Schedule<Box<dyn Cpu>> for Driven<'_, H> {
     fn schedule_once(&mut self, pcpu: &mut Pcpu<Box<dyn Cpu>>) -> Progress {
+        let before = self.watch.last_on(pcpu.id);
         let progress = self.hypervisor.schedule_once(pcpu);
         self.watch.turn(pcpu.id, pcpu.now);
-        if let Some(vm) = self.watch.last_on(pcpu.id) {
+        let after = self.watch.last_on(pcpu.id);
+        for vm in before.into_iter().chain(after.filter(|_| after != before)) {
             self.look_whether_ended(vm, pcpu.now);
         }
         progress

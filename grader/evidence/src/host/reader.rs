@@ -95,6 +95,22 @@ impl Reader {
 }
 
 impl RunEvidence {
+    /// The evidence of a run that never began.
+    pub const fn none() -> RunEvidence {
+        RunEvidence {
+            seed: 0,
+            records: Vec::new(),
+            consoles: BTreeMap::new(),
+            commands: Vec::new(),
+            ended: Vec::new(),
+            violations: Vec::new(),
+            given_up: None,
+            panic: None,
+            vms: BTreeMap::new(),
+            end: None,
+        }
+    }
+
     fn frame(&mut self, frame: Frame) {
         match frame {
             Frame::Begin { .. } | Frame::Run { .. } => {}

@@ -25,7 +25,7 @@ pub struct Host {
     images: Arc<Vec<Image>>,
     memories: Vec<Memory>,
     watch: Arc<Watch>,
-    pcpus: Vec<Pcpu<Box<dyn Cpu>>>,
+    pcpus: Vec<HostCpu>,
     vms: Vec<VmParts>,
 }
 
@@ -52,6 +52,9 @@ pub struct VcpuParts {
     /// The context in which it begins.
     pub context: Context,
 }
+
+/// A physical CPU of the host.
+type HostCpu = Pcpu<Box<dyn Cpu>>;
 
 /// Puts a context into the state in which a guest kernel expects its CPU:
 /// version 1's first exercise.
@@ -188,7 +191,7 @@ impl Host {
         hypervisor: H,
         driver: impl for<'a> FnOnce(
             &mut Driven<'a, H>,
-            &mut [Pcpu<Box<dyn Cpu>>],
+            &mut [HostCpu],
             Time,
             &mut drive::Control<'_, Driven<'a, H>>,
         ) -> drive::Outcome,
@@ -266,11 +269,8 @@ fn parts(setup: &VmSetup, contexts: Vec<Context>, vm: u32, watch: &Arc<Watch>) -
 }
 
 /// The physical CPUs, their registers full of garbage.
-fn pcpus(
-    scenario: &Scenario,
-    watch: &Arc<Watch>,
-) -> Result<Vec<Pcpu<Box<dyn Cpu>>>, Box<dyn Error>> {
-    let pcpu = |id| -> Result<Pcpu<Box<dyn Cpu>>, Box<dyn Error>> {
+fn pcpus(scenario: &Scenario, watch: &Arc<Watch>) -> Result<Vec<HostCpu>, Box<dyn Error>> {
+    let pcpu = |id| -> Result<HostCpu, Box<dyn Error>> {
         let nobodys = Memory::new(PAGE_SIZE)?;
         let cpu: Box<dyn Cpu> = Box::new(Interp::new(nobodys));
         let mut pcpu = Pcpu::new(id, cpu);

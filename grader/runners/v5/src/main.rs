@@ -3,14 +3,16 @@
 //! It stands outside the stage crate, so that the crate can break neither it
 //! nor the runners of other versions. It never judges.
 
+#[path = "../../claim.rs"]
+mod claim;
 #[path = "../../watched.rs"]
 mod watched;
 
 use common::drive::Progress;
 use common::{Cpu, Kick, Pcpu, Time};
-use evidence::host::{self, Account, Claim, Deed, Host, Hypervisor, VmParts};
+use evidence::host::{self, Claim, Deed, Host, Hypervisor, VmParts};
 use std::process::ExitCode;
-use v5::{Id, LifecycleError, Processor, Scheduler, State, Vm, Weight};
+use v5::{Id, LifecycleError, Processor, Scheduler, Vm, Weight};
 use watched::Watched;
 
 /// Version 5: many VMs on one physical CPU.
@@ -75,19 +77,7 @@ impl Hypervisor for V5 {
     fn claim(&self, vm: u32, now: Time) -> Option<Claim> {
         let state = self.scheduler.state(Id(vm)).ok()?;
         let account = self.scheduler.account(Id(vm), now).ok()?;
-        Some(Claim {
-            state: state.name().into(),
-            ending: match state {
-                State::Ended(ending) => Some(ending),
-                _ => None,
-            },
-            account: Account {
-                run: account.run,
-                waiting: account.waiting,
-                halted: account.halted,
-                paused: account.paused,
-            },
-        })
+        Some(claim::claim(state, account))
     }
 }
 
