@@ -94,9 +94,9 @@ pub struct Space {
     pub view: View,
     root: u64,
     flush: Flush,
-    /// Names the raw CPU that ran code here last, and its last entry then: if
-    /// another ran here since, or this is a copy, or another space ran there,
-    /// nothing that the CPU has cached can be trusted.
+    /// Names the raw CPU that ran code here last, and its last entry then. What a
+    /// CPU has cached can be trusted only under the same token: not if another
+    /// CPU ran code here since, and not if a copy of this ran there.
     pub(crate) token: u64,
 }
 

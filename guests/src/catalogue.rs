@@ -48,7 +48,8 @@ pub struct Expected {
 pub enum Ending {
     /// It writes this value to the exit port.
     Exit(u32),
-    /// It halts with interrupts off, so nothing can wake it. Not a success.
+    /// It halts with interrupts off, on all its vCPUs, so nothing can wake it.
+    /// Not a success.
     Halt,
     /// The instruction at the symbol `deed` cannot be carried out. A guest that
     /// survives it says so and exits with [`SURVIVED`].
@@ -56,7 +57,8 @@ pub enum Ending {
     /// An exception cannot be delivered, nor the exception that this causes, nor
     /// the double fault that this makes: the CPU shuts down. The vectors are
     /// those of the last three exceptions but #DF itself: the first that was
-    /// not delivered, what went wrong with it, what went wrong with #DF.
+    /// not delivered, what went wrong with it, what went wrong with #DF. If one
+    /// vCPU ends so, the machine does.
     TripleFault([u8; 3]),
     /// It runs until it is stopped, printing these bytes again and again (none
     /// at all if it is silent).

@@ -37,7 +37,8 @@
 //! SSE but plain moves, no BMI and no `popcnt`: the first group because x86
 //! does not let a hypervisor trap it, the second because some hypervisors
 //! cannot emulate it. Version 1's guests keep to the user ISA with `in`, `out`
-//! and `hlt`. A guest that exists to break these rules says so.
+//! and `hlt`; those for several vCPUs add `pause`, `rdtsc` and `lock`. A guest
+//! that exists to break these rules says so.
 //!
 //! Everything a guest does follows from its seed, and so does its image:
 //! equal seeds give equal bytes, and no answer can be known beforehand.

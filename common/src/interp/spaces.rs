@@ -5,8 +5,8 @@
 //! its context. So nothing here is believed of a space that has run on another
 //! CPU since then, or whose copy has run here: its token is not the same.
 //! Whatever a space was asked to forget while it was away it forgets as it
-//! enters. And that code has changed meanwhile is in the memory's epoch, which
-//! is part of the stamp, and never in here.
+//! enters. Whether code has changed meanwhile the memory's epoch says, which is
+//! part of every stamp; nothing in here may say so.
 
 use crate::memory::Pages;
 use crate::{Memory, View};

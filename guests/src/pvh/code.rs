@@ -173,3 +173,23 @@ fn wake_others(asm: &mut Asm) {
         ; mov DWORD [rbx], START_OTHERS
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use iced_x86::{Decoder, DecoderOptions, Mnemonic::*};
+
+    use super::*;
+
+    #[test]
+    fn the_trampoline_is_16_bit_code_that_goes_to_protected_mode() {
+        let code = trampoline();
+        let decoder = Decoder::with_ip(16, &code, 0, DecoderOptions::NONE);
+        let instructions: Vec<_> = decoder.into_iter().take(10).collect();
+        let mnemonics: Vec<_> = instructions.iter().map(|found| found.mnemonic()).collect();
+        let wanted = [Cli, Lgdt, Mov, Or, Mov, Mov, Mov, Mov, Mov, Jmp];
+        assert_eq!(mnemonics, wanted);
+        assert_eq!(instructions[9].far_branch32(), PROTECTED_MODE_CODE as u32);
+        let pointer = instructions[1].memory_displacement64() as usize;
+        assert_eq!(code[pointer..], super::super::descriptors_pointer());
+    }
+}

@@ -196,6 +196,7 @@ mod tests {
         assert_eq!(stub(0x10_0000).len() as u64, 6 * PAGE_SIZE);
         assert!(code::protected_mode().len() as u64 <= PAGE_SIZE);
         assert!(code::long_mode(0x10_0000).len() as u64 <= PAGE_SIZE);
+        assert!(code::trampoline().len() as u64 <= PAGE_SIZE);
     }
 
     #[test]

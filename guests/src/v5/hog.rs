@@ -99,6 +99,6 @@ mod tests {
     #[test]
     fn the_work_of_a_hog_can_be_found_by_its_symbol() {
         let image = build_hog_for_ever();
-        assert_eq!(image.symbol("work").map(|symbol| symbol.size), Some(8));
+        assert!(image.symbol("work").expect("its work").size >= 8);
     }
 }

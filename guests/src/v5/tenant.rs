@@ -4,8 +4,8 @@
 //! It fills some hundred KiB of its memory with a pattern, chooses the period,
 //! the divider and the mode of its timer, and leaves a byte in its serial port.
 //! Then it lives through many ticks of that timer. At the end it compares all
-//! of it. Another machine on the same CPU has another seed, so if the two share
-//! memory or a device by mistake, both numbers and lines differ.
+//! of it. Run it beside another of another seed: if the two share memory or a
+//! device by mistake, at least one of them finds what it has not left there.
 
 use crate::asm::Asm;
 use crate::catalogue::{Expected, Guest};

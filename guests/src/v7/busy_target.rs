@@ -160,17 +160,20 @@ fn keep_closed(asm: &mut Asm, parameters: &Parameters) {
         ; pause
         ; cmp [->sent], r12
         ; jb <not_sent
-        ; not_requested:
+        ; on_its_way:
+        ; cmp [rbx + 16], r12
+        ; jae >early
     );
     apic::test_requested(asm, KNOCK);
     x64!(asm
-        ; jz <not_requested
+        ; jz <on_its_way
         ; mov ecx, parameters.held
         ; hold:
         ; dec ecx
         ; jnz <hold
         ; cmp [rbx + 16], r12
         ; jb >held
+        ; early:
         ; inc DWORD [->early]
         ; held:
         ; sti

@@ -176,14 +176,15 @@ impl<R: Runnable> Scheduler<R> {
     }
 
     /// Somebody waits for `id`: if it is ready, it is the next to run where it
-    /// waits, unless it has had far more than the others there.
-    pub(crate) fn promote(&self, id: Id) {
+    /// waits, unless it has had far more than the others there, or waits on the
+    /// physical CPU `except`. Whether it is.
+    pub(crate) fn promote(&self, id: Id, except: Option<usize>) -> bool {
         let Ok(entry) = self.table.get(id) else {
-            return;
+            return false;
         };
         let place = entry.place();
-        if place.state != State::Ready {
-            return;
+        if place.state != State::Ready || Some(place.pcpu) == except {
+            return false;
         }
         let ahead = 2 * place.share.cost(self.slice);
         let slot = &self.slots[place.pcpu];
@@ -193,6 +194,7 @@ impl<R: Runnable> Scheduler<R> {
         if promoted {
             slot.kick.kick();
         }
+        promoted
     }
 }
 

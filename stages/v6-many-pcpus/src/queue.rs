@@ -3,7 +3,7 @@
 use crate::Affinity;
 use common::sync::{Mutex, MutexGuard};
 use common::{Kick, Time};
-use v5::{Id, Runqueue, Share};
+use v5::{Id, Runqueue, Share, Weight};
 
 /// One physical CPU, as the others see it.
 pub struct Slot {
@@ -44,8 +44,10 @@ pub struct Ticket {
 pub struct Current {
     /// Who.
     pub id: Id,
-    /// Its share when its turn began.
-    pub share: Share,
+    /// How much it counts.
+    pub weight: Weight,
+    /// Who waits and has had less than this should run instead.
+    pub overtaken_below: u64,
     /// When it was loaded.
     pub begin: Time,
     /// When its slice is over.
@@ -87,11 +89,17 @@ impl Local {
         self.queue.put_back(ticket, share);
     }
 
-    /// Takes the first out.
-    pub fn take(&mut self) -> Option<(Ticket, Share)> {
-        let taken = self.promoted.take().or_else(|| self.queue.take())?;
-        self.waiting_weight -= u64::from(taken.1.weight.get());
-        Some(taken)
+    /// Takes the first out, and says who may overtake it: those who have had less
+    /// than this. Nobody overtakes one that was promoted.
+    pub fn take(&mut self) -> Option<(Ticket, u64)> {
+        let promoted = self.promoted.take().map(|taken| (taken, 0));
+        let (taken, overtaken_below) = promoted.or_else(|| {
+            let taken = self.queue.take()?;
+            Some((taken, taken.1.pass))
+        })?;
+        let (ticket, share) = taken;
+        self.waiting_weight -= u64::from(share.weight.get());
+        Some((ticket, overtaken_below))
     }
 
     /// Takes somebody out who waits here with this share. Whether they did.
@@ -146,7 +154,7 @@ impl Local {
             return false;
         };
         let least = self.queue.least();
-        self.promoted.is_some() || least.is_some_and(|least| least < current.share.pass)
+        self.promoted.is_some() || least.is_some_and(|least| least < current.overtaken_below)
     }
 
     /// The least pass among those who wait.
@@ -167,7 +175,7 @@ impl Local {
     /// The work here: the weights of all who wait and of the one who runs.
     /// Sleepers are no work.
     pub fn load(&self) -> u64 {
-        let running = self.current.map_or(0, |current| current.share.weight.get());
+        let running = self.current.map_or(0, |current| current.weight.get());
         self.waiting_weight + u64::from(running)
     }
 

@@ -26,8 +26,9 @@ pub trait Peers {
     fn wake(&self, id: Id, now: Time);
 
     /// `id` should run before others, if it is ready: somebody waits for it. It
-    /// gets no more time by that, only sooner.
-    fn promote(&self, id: Id);
+    /// gets no more time by that, only sooner. Whether it is the next to run now.
+    /// Not if it waits on the physical CPU `except`, if there is one.
+    fn promote(&self, id: Id, except: Option<usize>) -> bool;
 }
 
 /// A VM of version 5, which knows of no others.

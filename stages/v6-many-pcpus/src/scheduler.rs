@@ -47,6 +47,11 @@ impl<R: Runnable> Scheduler<R> {
         }
     }
 
+    /// How many physical CPUs there are, plugged in or not.
+    pub fn pcpus(&self) -> usize {
+        self.slots.len()
+    }
+
     /// One turn on `pcpu`, or a part of one.
     ///
     /// # Exercise v6-E1: a turn with a queue that others use too (first third)
@@ -109,7 +114,7 @@ impl<R: Runnable> Scheduler<R> {
     fn pick(&self, pcpu: &mut Pcpu<R::Cpu>) -> Option<(Arc<Entry<R>>, Time)> {
         // BEGIN SOLUTION
         loop {
-            let (ticket, _) = self.next_name(pcpu.id)?;
+            let (ticket, overtaken_below) = self.next_name(pcpu.id)?;
             let Ok(entry) = self.table.get(ticket.id) else {
                 continue;
             };
@@ -118,7 +123,7 @@ impl<R: Runnable> Scheduler<R> {
                 place.woken = false;
                 place.enter(State::Running, pcpu.now);
                 drop(place);
-                let until = self.begin(pcpu, &entry);
+                let until = self.begin(pcpu, &entry, overtaken_below);
                 return Some((entry, until));
             }
         }
@@ -126,9 +131,9 @@ impl<R: Runnable> Scheduler<R> {
         // STUB: todo!("v6-E1: take the first of the queue")
     }
 
-    /// Takes the first name out of a queue. A physical CPU that is not plugged in
+    /// Takes the first name out of a queue (see [`Local::take`]). A physical CPU that is not plugged in
     /// has none, and one whose queue is empty idles from this moment.
-    fn next_name(&self, pcpu: usize) -> Option<(Ticket, v5::Share)> {
+    fn next_name(&self, pcpu: usize) -> Option<(Ticket, u64)> {
         let mut local = self.slots[pcpu].local();
         let first = local.take();
         local.idle = first.is_none();
@@ -136,14 +141,16 @@ impl<R: Runnable> Scheduler<R> {
     }
 
     /// Loads a VM, and begins its slice. Gives the time until which it may run.
-    fn begin(&self, pcpu: &mut Pcpu<R::Cpu>, entry: &Entry<R>) -> Time {
+    /// Who has had less than `overtaken_below` may overtake it.
+    fn begin(&self, pcpu: &mut Pcpu<R::Cpu>, entry: &Entry<R>, overtaken_below: u64) -> Time {
         entry.body.lock().load(pcpu);
-        let share = entry.place().share;
+        let weight = entry.place().share.weight;
         let mut local = self.slots[pcpu.id].local();
         let end = pcpu.now + self.slice;
         local.current = Some(Current {
             id: entry.id,
-            share,
+            weight,
+            overtaken_below,
             begin: pcpu.now,
             end,
         });
@@ -279,8 +286,8 @@ impl<R: Runnable> Peers for Scheduler<R> {
         Scheduler::wake(self, id, now);
     }
 
-    fn promote(&self, id: Id) {
-        Scheduler::promote(self, id);
+    fn promote(&self, id: Id, except: Option<usize>) -> bool {
+        Scheduler::promote(self, id, except)
     }
 }
 
