@@ -29,6 +29,9 @@
 //! - An access outside RAM that is wider than eight bytes comes as several exits,
 //!   where the software CPU refuses it. What KVM's own emulator lacks is
 //!   reported as unsupported.
+//! - Some KVMs (PVM is one) notice only every thousand instructions that the
+//!   guest has opened interrupts. There the guest goes step by step while the
+//!   monitor wants to know it.
 //!
 //! On a host that is not Linux on x86-64 only [`probe`](fn@probe) is here, and it
 //! says so.
@@ -44,6 +47,7 @@ mod hardware {
     mod access;
     mod boot;
     mod cpuid;
+    mod emulate;
     mod error;
     mod failure;
     mod host_cpu;
@@ -52,6 +56,7 @@ mod hardware {
     mod run_page;
     mod signal;
     mod state;
+    mod steps;
     pub(crate) mod trial;
     mod vcpu;
 

@@ -1,13 +1,13 @@
 //! A VM, as KVM knows it: its RAM, and what its CPUs say of themselves.
 
 use super::error::Error;
-use super::{boot, cpuid, ioctl, vcpu::Vcpu};
+use super::{boot, cpuid, ioctl, trial, vcpu::Vcpu};
 use common::{Boot, Memory, PAGE_SIZE};
 use kvm_bindings::{CpuId, KVM_MAX_CPUID_ENTRIES};
 use kvm_ioctls::{Cap, Kvm, VmFd};
 use std::ffi::CString;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Where Linux has KVM.
 pub const DEVICE: &str = "/dev/kvm";
@@ -28,6 +28,7 @@ struct Parts {
     supported: CpuId,
     page_length: usize,
     most_vcpus: usize,
+    notices_windows_late: bool,
 }
 
 impl Machine {
@@ -44,26 +45,23 @@ impl Machine {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn from_device(path: &str, memory: &Memory) -> Result<Machine, Error> {
-        let kvm = open(path)?;
-        let vm = kvm.create_vm().map_err(|error| Error::NoVm(error.into()))?;
-        let refused = |what| move |error: kvm_ioctls::Error| Error::Refused(what, error.into());
-        vm.set_tss_address(TASK_STATE)
-            .map_err(refused("set the address of the task state"))?;
-        ioctl::map_memory(&vm, memory, false)
-            .map_err(|error| Error::Memory(memory.size(), error))?;
-        let supported = kvm
-            .get_supported_cpuid(KVM_MAX_CPUID_ENTRIES)
-            .map_err(refused("say what its cpus can do"))?;
-        let page_length = kvm
-            .get_vcpu_mmap_size()
-            .map_err(refused("say how much a vcpu shares"))?;
-        Ok(Machine(Arc::new(Parts {
-            vm,
-            memory: memory.clone(),
-            supported,
-            page_length,
-            most_vcpus: kvm.get_max_vcpus(),
-        })))
+        static LATE: OnceLock<bool> = OnceLock::new();
+        let mut parts = Parts::new(path, memory)?;
+        // Asked of a VM of its own, and once: all VMs of a host are alike.
+        parts.notices_windows_late = *LATE.get_or_init(|| {
+            let bare = |memory: &Memory| Parts::new(path, memory).map(Machine::of);
+            trial::notices_windows_late(bare)
+        });
+        Ok(Machine::of(parts))
+    }
+
+    fn of(parts: Parts) -> Machine {
+        Machine(Arc::new(parts))
+    }
+
+    /// Whether KVM may overlook for a while that a guest takes interrupts.
+    pub(super) fn notices_windows_late(&self) -> bool {
+        self.0.notices_windows_late
     }
 
     /// A vCPU that starts as `boot` says. Its number must be its alone.
@@ -124,6 +122,32 @@ impl Machine {
         };
         let pages = 0..size / PAGE_SIZE;
         Ok(pages.filter(is_set).map(|page| page * PAGE_SIZE).collect())
+    }
+}
+
+impl Parts {
+    fn new(path: &str, memory: &Memory) -> Result<Parts, Error> {
+        let kvm = open(path)?;
+        let vm = kvm.create_vm().map_err(|error| Error::NoVm(error.into()))?;
+        let refused = |what| move |error: kvm_ioctls::Error| Error::Refused(what, error.into());
+        vm.set_tss_address(TASK_STATE)
+            .map_err(refused("set the address of the task state"))?;
+        ioctl::map_memory(&vm, memory, false)
+            .map_err(|error| Error::Memory(memory.size(), error))?;
+        let supported = kvm
+            .get_supported_cpuid(KVM_MAX_CPUID_ENTRIES)
+            .map_err(refused("say what its cpus can do"))?;
+        let page_length = kvm
+            .get_vcpu_mmap_size()
+            .map_err(refused("say how much a vcpu shares"))?;
+        Ok(Parts {
+            vm,
+            memory: memory.clone(),
+            supported,
+            page_length,
+            most_vcpus: kvm.get_max_vcpus(),
+            notices_windows_late: false,
+        })
     }
 }
 

@@ -131,6 +131,11 @@ impl RunPage {
         )
     }
 
+    /// After `KVM_EXIT_DEBUG`: where the guest is.
+    pub fn debug_address(&self) -> u64 {
+        read!(self, __bindgen_anon_1.debug.arch.pc)
+    }
+
     /// The value of `size` that is `offset` bytes from the beginning.
     ///
     /// # Panics

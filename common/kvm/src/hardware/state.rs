@@ -288,7 +288,8 @@ mod tests {
     #[test]
     fn a_state_that_no_cpu_can_have_is_refused_by_the_name_of_the_register() {
         assert!(check(&long_mode()).is_ok());
-        let broken: [(fn(&mut kvm_sregs), &str); 5] = [
+        type Break = fn(&mut kvm_sregs);
+        let broken: [(Break, &str); 5] = [
             (|system| system.efer = 0x900, "efer is 0x900"),
             (|system| system.cr4 = 0x200, "cr4 is 0x200"),
             (|system| system.cr0 = 0x8001_0032, "cr0 is 0x80010032"),

@@ -6,7 +6,7 @@ use super::machine::Machine;
 use super::vcpu::Vcpu;
 use crate::{Ability, Finding, Lack, Report};
 use common::boot::selectors::{KERNEL_CODE, USER_CODE, USER_CODE_32, USER_DATA};
-use common::{Boot, Exit, Memory, Pcpu, Size};
+use common::{Boot, Exit, Memory, Pcpu, Size, Time};
 
 /// Where a guest's code is, and the code that it enters.
 const CODE: u64 = 0x10_0000;
@@ -151,6 +151,22 @@ fn system_call(device: &str) -> Result<(), Lack> {
     guest.1.set_state(&state).map_err(refused)?;
     let lack = "this kvm does not enter kernel mode on syscall";
     expect(&mut guest, PATIENCE, PROVEN, lack)
+}
+
+/// Whether KVM overlooks that a guest takes interrupts if it does so for two
+/// instructions only. A KVM that cannot even be asked overlooks nothing.
+pub fn notices_windows_late(machine: impl Fn(&Memory) -> Result<Machine, Error>) -> bool {
+    const STI_NOP_NOP_CLI_HLT: [u8; 5] = [0xfb, 0x90, 0x90, 0xfa, 0xf4];
+    let first_exit = || {
+        let memory = Memory::new(SIZE).ok()?;
+        let boot = Boot::prepare(&memory, CODE).ok()?;
+        memory.write(CODE, &STI_NOP_NOP_CLI_HLT)?;
+        let mut vcpu = machine(&memory).ok()?.vcpu(&boot).ok()?;
+        common::Vcpu::want_window(&mut vcpu, true);
+        let mut pcpu = HostCpu::pcpu(0, HostCpu::TICK);
+        Some(pcpu.run(&mut vcpu, Time(PATIENCE)))
+    };
+    first_exit() == Some(Exit::Halted)
 }
 
 /// Lets user mode use the first gibibyte. It must be done before anything runs:

@@ -8,11 +8,13 @@ use super::host_cpu::HostCpu;
 use super::machine::Machine;
 use super::run_page::RunPage;
 use super::signal::Entry;
-use super::{boot, ioctl};
+use super::steps::Steps;
+use super::{boot, emulate, ioctl};
 use common::{Boot, Chain, Exit, Fault, NotReady, Pcpu, Time};
 use kvm_bindings::{
-    KVM_EXIT_FAIL_ENTRY, KVM_EXIT_HLT, KVM_EXIT_INTERNAL_ERROR, KVM_EXIT_INTR, KVM_EXIT_IO,
-    KVM_EXIT_IRQ_WINDOW_OPEN, KVM_EXIT_MMIO, KVM_EXIT_SHUTDOWN,
+    KVM_EXIT_DEBUG, KVM_EXIT_FAIL_ENTRY, KVM_EXIT_HLT, KVM_EXIT_INTERNAL_ERROR, KVM_EXIT_INTR,
+    KVM_EXIT_IO, KVM_EXIT_IRQ_WINDOW_OPEN, KVM_EXIT_MMIO, KVM_EXIT_SHUTDOWN,
+    KVM_INTERNAL_ERROR_EMULATION,
 };
 use kvm_ioctls::VcpuFd;
 use std::io;
@@ -41,6 +43,10 @@ pub struct Vcpu {
     takes_interrupts: bool,
     /// The monitor wants to know when that is so.
     window: bool,
+    /// How the guest is led to its window, where KVM would notice it late.
+    steps: Option<Steps>,
+    /// How many instructions were carried out here, as KVM could not.
+    emulated: u64,
     failure: Option<Box<Failure>>,
 }
 
@@ -64,14 +70,16 @@ impl Vcpu {
         Ok(Vcpu {
             fd,
             page,
-            machine,
             access: None,
             waiting: None,
             early: None,
             unsettled: false,
             takes_interrupts: false,
             window: false,
+            steps: machine.notices_windows_late().then(Steps::default),
+            emulated: 0,
             failure: None,
+            machine,
         })
     }
 
@@ -79,6 +87,11 @@ impl Vcpu {
     /// [`Exit::Shutdown`].
     pub fn failure(&self) -> Option<&Failure> {
         self.failure.as_deref()
+    }
+
+    /// How many instructions were carried out here, as KVM could not.
+    pub fn emulated(&self) -> u64 {
+        self.emulated
     }
 
     /// The VM that it belongs to.
@@ -99,6 +112,11 @@ impl Vcpu {
         }
         if self.window && self.takes_interrupts {
             return self.window_is_open();
+        }
+        if self.steps.is_some()
+            && let Some(exit) = self.prepare_steps()
+        {
+            return exit;
         }
         loop {
             pcpu.cpu.ring_before(until);
@@ -157,6 +175,8 @@ impl Vcpu {
             KVM_EXIT_HLT => Some(Exit::Halted),
             KVM_EXIT_IRQ_WINDOW_OPEN => Some(self.window_is_open()),
             KVM_EXIT_INTR => None,
+            KVM_EXIT_INTERNAL_ERROR if self.emulate() => None,
+            KVM_EXIT_DEBUG if self.steps.is_some() => self.stepped(),
             reason => Some(self.die(reason)),
         }
     }
@@ -166,6 +186,43 @@ impl Vcpu {
         let (exit, answer) = self.access.as_mut()?.next(&self.page)?;
         self.waiting = answer;
         Some(exit)
+    }
+
+    /// Carries out what KVM's emulator lacks, if it is something that we know.
+    #[cold]
+    fn emulate(&mut self) -> bool {
+        let (suberror, _) = self.page.internal_error();
+        let done = suberror == KVM_INTERNAL_ERROR_EMULATION
+            && emulate::emulate(&self.fd, self.machine.memory());
+        self.emulated += u64::from(done);
+        done
+    }
+
+    /// Has the guest go step by step exactly while its window is wanted. An exit
+    /// may come of it.
+    #[cold]
+    fn prepare_steps(&mut self) -> Option<Exit> {
+        if self.window
+            && let Err(error) = self.settle()
+        {
+            return Some(self.fail(Cause::Run(io::Error::other(error))));
+        }
+        let steps = self.steps.as_mut()?;
+        match steps.prepare(&self.fd, self.window) {
+            Ok(()) => self.early.take(),
+            Err(error) => Some(self.fail(Cause::Run(error))),
+        }
+    }
+
+    /// The guest has made one step.
+    #[cold]
+    fn stepped(&mut self) -> Option<Exit> {
+        let steps = self.steps.as_mut()?;
+        if steps.was_halt(&self.fd, self.machine.memory(), self.page.debug_address()) {
+            return Some(Exit::Halted);
+        }
+        let is_open = self.window && self.takes_interrupts;
+        is_open.then(|| self.window_is_open())
     }
 
     fn window_is_open(&mut self) -> Exit {
