@@ -15,16 +15,20 @@ pub enum Ability {
     Interrupt,
     /// `syscall` in user mode enters the guest's kernel.
     SystemCall,
+    /// An exception whose gate is missing becomes #NP. Version 2 does without it,
+    /// but for the guests that show it.
+    MissingGate,
 }
 
 impl Ability {
     /// All of them, in the order in which versions come to need them.
-    pub const ALL: [Ability; 5] = [
+    pub const ALL: [Ability; 6] = [
         Ability::Vm,
         Ability::Kernel,
         Ability::Timer,
         Ability::Interrupt,
         Ability::SystemCall,
+        Ability::MissingGate,
     ];
 
     /// The first version, from 1 to 7, that needs it.
@@ -32,7 +36,7 @@ impl Ability {
         match self {
             Ability::Vm | Ability::Kernel | Ability::Timer => 1,
             Ability::Interrupt => 2,
-            Ability::SystemCall => 3,
+            Ability::MissingGate | Ability::SystemCall => 3,
         }
     }
 }
@@ -45,6 +49,7 @@ impl fmt::Display for Ability {
             Ability::Kernel => "run a kernel, its port accesses and its hlt",
             Ability::Timer => "take a busy guest's cpu back in time",
             Ability::Interrupt => "inject an interrupt",
+            Ability::MissingGate => "raise #NP for an exception without a gate",
             Ability::SystemCall => "enter the guest's kernel on syscall",
         })
     }

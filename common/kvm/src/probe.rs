@@ -21,6 +21,13 @@ pub struct Report {
 }
 
 impl Report {
+    /// Whether this KVM has the ability.
+    pub fn has(&self, ability: Ability) -> bool {
+        let looked_for = |finding: &&Finding| finding.ability == ability;
+        let finding = self.findings.iter().find(looked_for);
+        finding.is_some_and(|finding| finding.found.is_ok())
+    }
+
     /// Why `version` (1 to 7) cannot run on this KVM; `None` if it can.
     pub fn lack(&self, version: u8) -> Option<&Lack> {
         let needed = |finding: &&Finding| finding.ability.first_version() <= version;

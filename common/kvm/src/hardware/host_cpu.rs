@@ -26,6 +26,12 @@ pub struct HostCpu {
 
 const NOT_ARMED: u64 = u64::MAX;
 
+/// No deadline calls the guest back earlier than this. An entry into the guest
+/// takes from one microsecond on bare hardware to two hundred where hardware is
+/// itself emulated; were the deadline nearer than that, the guest would never get
+/// anywhere.
+const LEAST_STAY: Duration = Duration::from_micros(300);
+
 impl HostCpu {
     /// How long a tick of virtual time is, unless somebody wants it otherwise.
     /// An exit costs between one and two hundred microseconds, so a guest whose
@@ -83,16 +89,17 @@ impl HostCpu {
         self.inside.store(0, Ordering::Relaxed);
     }
 
-    /// Sees to it that a signal comes not later than `until`; it may come earlier,
-    /// and then this must be called again. So nothing has to be done in most
-    /// cases.
-    pub(crate) fn ring_before(&mut self, until: Time) {
+    /// Sees to it that a signal comes at `until`, or as soon after as the guest
+    /// can have got somewhere. It may come earlier, and then this must be called
+    /// again. So nothing has to be done in most cases.
+    pub(crate) fn ring_at(&mut self, until: Time) {
         let wanted = self.clock.host_time(until);
         if wanted < self.rings
             && let Some(timer) = &self.timer
         {
-            timer.set(wanted);
-            self.rings = wanted;
+            let least = signal::host_clock() + LEAST_STAY.as_nanos() as u64;
+            self.rings = wanted.max(least);
+            timer.set(self.rings);
         }
     }
 

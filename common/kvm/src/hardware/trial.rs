@@ -40,6 +40,7 @@ pub fn probe(device: &str) -> Report {
             Ability::Kernel => kernel(device),
             Ability::Timer => timer(device),
             Ability::Interrupt => interrupt(device),
+            Ability::MissingGate => missing_gate(device),
             Ability::SystemCall => system_call(device),
         };
         let goes_on = found.is_ok() || ability > Ability::Kernel;
@@ -113,15 +114,11 @@ fn timer(device: &str) -> Result<(), Lack> {
     (0..3).try_for_each(|_| expect(&mut guest, 1_000, Exit::Deadline, lack))
 }
 
-fn interrupt(device: &str) -> Result<(), Lack> {
-    const VECTOR: u8 = 32;
-    const LIDT_STI_LOOP: [u8; 12] = [
-        0x0f, 0x01, 0x1c, 0x25, 0x00, 0x10, 0x10, 0x00, // lidt [IDT]
-        0xfb, 0x90, 0xeb, 0xfe, // sti; nop; jmp $
-    ];
-    let mut guest = guest(device, &LIDT_STI_LOOP)?;
-    let memory = guest.1.machine().memory().clone();
-    // The table's own descriptor stands in the gate of vector 0.
+/// `lidt [IDT]`: the table's own descriptor stands in the gate of vector 0.
+const LIDT: [u8; 8] = [0x0f, 0x01, 0x1c, 0x25, 0x00, 0x10, 0x10, 0x00];
+
+/// Writes a handler table that has a gate for this vector only.
+fn write_handlers(memory: &Memory, vector: u8) {
     memory.store(IDT, Size::Word, 0xfff);
     memory.store(IDT + 2, Size::Qword, IDT);
     const PRESENT_INTERRUPT_GATE: u64 = 0x8e << 40;
@@ -129,8 +126,15 @@ fn interrupt(device: &str) -> Result<(), Lack> {
         | u64::from(KERNEL_CODE) << 16
         | PRESENT_INTERRUPT_GATE
         | (ENTERED >> 16 & 0xffff) << 48;
-    memory.store(IDT + u64::from(VECTOR) * 16, Size::Qword, gate);
-    memory.store(IDT + u64::from(VECTOR) * 16 + 8, Size::Qword, 0);
+    memory.store(IDT + u64::from(vector) * 16, Size::Qword, gate);
+    memory.store(IDT + u64::from(vector) * 16 + 8, Size::Qword, 0);
+}
+
+fn interrupt(device: &str) -> Result<(), Lack> {
+    const VECTOR: u8 = 32;
+    const STI_NOP_LOOP: [u8; 4] = [0xfb, 0x90, 0xeb, 0xfe];
+    let mut guest = guest(device, &[&LIDT[..], &STI_NOP_LOOP].concat())?;
+    write_handlers(guest.1.machine().memory(), VECTOR);
     let lack = "this kvm does not say when a guest opens interrupts";
     common::Vcpu::want_window(&mut guest.1, true);
     expect(&mut guest, PATIENCE, Exit::WindowOpen, lack)?;
@@ -138,6 +142,15 @@ fn interrupt(device: &str) -> Result<(), Lack> {
     // If it was not accepted, the guest loops on, and that shows.
     let (pcpu, vcpu) = &mut guest;
     let _accepted = pcpu.inject(vcpu, VECTOR);
+    expect(&mut guest, PATIENCE, PROVEN, lack)
+}
+
+fn missing_gate(device: &str) -> Result<(), Lack> {
+    const NOT_PRESENT: u8 = 11;
+    const UD2: [u8; 2] = [0x0f, 0x0b];
+    let mut guest = guest(device, &[&LIDT[..], &UD2].concat())?;
+    write_handlers(guest.1.machine().memory(), NOT_PRESENT);
+    let lack = "this kvm does not raise #NP for an exception without a gate";
     expect(&mut guest, PATIENCE, PROVEN, lack)
 }
 

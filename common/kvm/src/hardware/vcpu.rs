@@ -119,7 +119,7 @@ impl Vcpu {
             return exit;
         }
         loop {
-            pcpu.cpu.ring_before(until);
+            pcpu.cpu.ring_at(until);
             let entered = self.enter();
             pcpu.now = pcpu.cpu.now();
             match entered {
