@@ -15,28 +15,32 @@ pub enum Ability {
     Interrupt,
     /// `syscall` in user mode enters the guest's kernel.
     SystemCall,
-    /// An exception whose gate is missing becomes #NP. Version 2 does without it,
-    /// but for the guests that show it.
+    /// An exception whose gate is missing becomes #NP. No version needs this, but
+    /// single guests do.
     MissingGate,
+    /// The error code of #NP names the gate that is missing, likewise.
+    GateNumber,
 }
 
 impl Ability {
     /// All of them, in the order in which versions come to need them.
-    pub const ALL: [Ability; 6] = [
+    pub const ALL: [Ability; 7] = [
         Ability::Vm,
         Ability::Kernel,
         Ability::Timer,
         Ability::Interrupt,
         Ability::SystemCall,
         Ability::MissingGate,
+        Ability::GateNumber,
     ];
 
-    /// The first version, from 1 to 7, that needs it.
-    pub const fn first_version(self) -> u8 {
+    /// The first version, from 1 to 7, that needs it; `None` if none does.
+    pub const fn first_version(self) -> Option<u8> {
         match self {
-            Ability::Vm | Ability::Kernel | Ability::Timer => 1,
-            Ability::Interrupt => 2,
-            Ability::MissingGate | Ability::SystemCall => 3,
+            Ability::Vm | Ability::Kernel | Ability::Timer => Some(1),
+            Ability::Interrupt => Some(2),
+            Ability::SystemCall => Some(3),
+            Ability::MissingGate | Ability::GateNumber => None,
         }
     }
 }
@@ -50,6 +54,7 @@ impl fmt::Display for Ability {
             Ability::Timer => "take a busy guest's cpu back in time",
             Ability::Interrupt => "inject an interrupt",
             Ability::MissingGate => "raise #NP for an exception without a gate",
+            Ability::GateNumber => "name the missing gate in the error code of #NP",
             Ability::SystemCall => "enter the guest's kernel on syscall",
         })
     }

@@ -30,7 +30,8 @@ impl Report {
 
     /// Why `version` (1 to 7) cannot run on this KVM; `None` if it can.
     pub fn lack(&self, version: u8) -> Option<&Lack> {
-        let needed = |finding: &&Finding| finding.ability.first_version() <= version;
+        let first = |finding: &&Finding| finding.ability.first_version();
+        let needed = |finding: &&Finding| first(finding).is_some_and(|first| first <= version);
         let mut needed = self.findings.iter().filter(needed);
         needed.find_map(|finding| finding.found.as_ref().err())
     }

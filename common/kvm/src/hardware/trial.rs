@@ -41,6 +41,7 @@ pub fn probe(device: &str) -> Report {
             Ability::Timer => timer(device),
             Ability::Interrupt => interrupt(device),
             Ability::MissingGate => missing_gate(device),
+            Ability::GateNumber => gate_number(device),
             Ability::SystemCall => system_call(device),
         };
         let goes_on = found.is_ok() || ability > Ability::Kernel;
@@ -114,6 +115,9 @@ fn timer(device: &str) -> Result<(), Lack> {
     (0..3).try_for_each(|_| expect(&mut guest, 1_000, Exit::Deadline, lack))
 }
 
+/// The vector of #UD.
+const UNDEFINED: u64 = 6;
+
 /// `lidt [IDT]`: the table's own descriptor stands in the gate of vector 0.
 const LIDT: [u8; 8] = [0x0f, 0x01, 0x1c, 0x25, 0x00, 0x10, 0x10, 0x00];
 
@@ -145,13 +149,37 @@ fn interrupt(device: &str) -> Result<(), Lack> {
     expect(&mut guest, PATIENCE, PROVEN, lack)
 }
 
-fn missing_gate(device: &str) -> Result<(), Lack> {
+/// Raises #UD, which has no gate, where #NP has one; the handler's first code is
+/// `code`.
+fn without_gate(device: &str, code: &[u8]) -> Result<(Pcpu<HostCpu>, Vcpu), Lack> {
     const NOT_PRESENT: u8 = 11;
     const UD2: [u8; 2] = [0x0f, 0x0b];
-    let mut guest = guest(device, &[&LIDT[..], &UD2].concat())?;
-    write_handlers(guest.1.machine().memory(), NOT_PRESENT);
+    const ABSENT_INTERRUPT_GATE: u64 = 0x0e << 40;
+    let guest = guest(device, &[&LIDT[..], &UD2].concat())?;
+    let memory = guest.1.machine().memory();
+    write_handlers(memory, NOT_PRESENT);
+    memory.store(IDT + UNDEFINED * 16, Size::Qword, ABSENT_INTERRUPT_GATE);
+    memory.write(ENTERED, code);
+    Ok(guest)
+}
+
+fn missing_gate(device: &str) -> Result<(), Lack> {
+    let mut guest = without_gate(device, &PROOF_OF_PRIVILEGE)?;
     let lack = "this kvm does not raise #NP for an exception without a gate";
     expect(&mut guest, PATIENCE, PROVEN, lack)
+}
+
+fn gate_number(device: &str) -> Result<(), Lack> {
+    const POP_RAX: u8 = 0x58;
+    let mut guest = without_gate(device, &[POP_RAX, PROOF[0], PROOF[1]])?;
+    // The gate's number, and that it is one of the IDT's (SDM vol. 3, 6.13).
+    let error_code = Exit::PortOut {
+        port: 0xf4,
+        size: Size::Byte,
+        value: (UNDEFINED << 3 | 0b10) as u32,
+    };
+    let lack = "this kvm's #NP does not name the gate that is missing";
+    expect(&mut guest, PATIENCE, error_code, lack)
 }
 
 fn system_call(device: &str) -> Result<(), Lack> {
