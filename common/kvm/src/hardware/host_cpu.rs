@@ -50,7 +50,8 @@ impl HostCpu {
             rings: NOT_ARMED,
             inside: inside.clone(),
         };
-        let pcpu = Pcpu::new(id, cpu);
+        let mut pcpu = Pcpu::new(id, cpu);
+        pcpu.tick = pcpu.cpu.clock.tick;
         pcpu.kick.also(move || {
             // Either we see the thread here, or it sees the kick before it enters.
             fence(Ordering::SeqCst);

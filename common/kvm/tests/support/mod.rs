@@ -28,11 +28,22 @@ pub fn can_run(version: u8) -> bool {
 
 /// A vCPU that is to start at the entry of `elf`.
 pub fn vcpu(elf: &[u8]) -> Vcpu {
+    vcpus(elf, 1).remove(0)
+}
+
+/// The vCPUs of one VM, which all start at the entry of `elf`.
+pub fn vcpus(elf: &[u8], count: u8) -> Vec<Vcpu> {
     let image = Image::parse(elf).unwrap();
     let memory = Memory::new(RAM).unwrap();
     image.load(&memory).unwrap();
     let boot = Boot::prepare(&memory, image.entry).unwrap();
-    Machine::new(&memory).unwrap().vcpu(&boot).unwrap()
+    let machine = Machine::new(&memory).unwrap();
+    let vcpu = |number: u8| {
+        machine
+            .vcpu(&boot.for_vcpu(number.into()).unwrap())
+            .unwrap()
+    };
+    (0..count).map(vcpu).collect()
 }
 
 /// Keeps what a guest prints.
