@@ -15,6 +15,9 @@ pub enum Ability {
     Interrupt,
     /// `syscall` in user mode enters the guest's kernel.
     SystemCall,
+    /// The shadow of `sti` outlasts an exit. No version needs this, but a guest
+    /// that sleeps with `sti; hlt` and that nothing else wakes does.
+    Shadow,
     /// An exception whose gate is missing becomes #NP. No version needs this, but
     /// single guests do.
     MissingGate,
@@ -24,12 +27,13 @@ pub enum Ability {
 
 impl Ability {
     /// All of them, in the order in which versions come to need them.
-    pub const ALL: [Ability; 7] = [
+    pub const ALL: [Ability; 8] = [
         Ability::Vm,
         Ability::Kernel,
         Ability::Timer,
         Ability::Interrupt,
         Ability::SystemCall,
+        Ability::Shadow,
         Ability::MissingGate,
         Ability::GateNumber,
     ];
@@ -40,7 +44,7 @@ impl Ability {
             Ability::Vm | Ability::Kernel | Ability::Timer => Some(1),
             Ability::Interrupt => Some(2),
             Ability::SystemCall => Some(3),
-            Ability::MissingGate | Ability::GateNumber => None,
+            Ability::Shadow | Ability::MissingGate | Ability::GateNumber => None,
         }
     }
 }
@@ -53,6 +57,7 @@ impl fmt::Display for Ability {
             Ability::Kernel => "run a kernel, its port accesses and its hlt",
             Ability::Timer => "take a busy guest's cpu back in time",
             Ability::Interrupt => "inject an interrupt",
+            Ability::Shadow => "keep the shadow of sti across an exit",
             Ability::MissingGate => "raise #NP for an exception without a gate",
             Ability::GateNumber => "name the missing gate in the error code of #NP",
             Ability::SystemCall => "enter the guest's kernel on syscall",

@@ -60,7 +60,7 @@ impl Machine {
     }
 
     /// Whether KVM may overlook for a while that a guest takes interrupts.
-    pub(super) fn notices_windows_late(&self) -> bool {
+    pub fn notices_windows_late(&self) -> bool {
         self.0.notices_windows_late
     }
 

@@ -10,7 +10,8 @@ use super::error::Error;
 use super::vcpu::Vcpu;
 use common::{Gpr, Registers};
 use kvm_bindings::{
-    Msrs, kvm_debugregs, kvm_msr_entry, kvm_regs, kvm_sregs, kvm_vcpu_events, kvm_xcrs, kvm_xsave,
+    KVM_VCPUEVENT_VALID_SHADOW, Msrs, kvm_debugregs, kvm_msr_entry, kvm_regs, kvm_sregs,
+    kvm_vcpu_events, kvm_xcrs, kvm_xsave,
 };
 use kvm_ioctls::VcpuFd;
 
@@ -87,10 +88,41 @@ pub struct State {
 }
 
 impl State {
+    /// Sets a general register.
+    pub fn set(&mut self, register: Gpr, value: u64) {
+        let general = &mut self.general;
+        *match register {
+            Gpr::Rax => &mut general.rax,
+            Gpr::Rcx => &mut general.rcx,
+            Gpr::Rdx => &mut general.rdx,
+            Gpr::Rbx => &mut general.rbx,
+            Gpr::Rsp => &mut general.rsp,
+            Gpr::Rbp => &mut general.rbp,
+            Gpr::Rsi => &mut general.rsi,
+            Gpr::Rdi => &mut general.rdi,
+            Gpr::R8 => &mut general.r8,
+            Gpr::R9 => &mut general.r9,
+            Gpr::R10 => &mut general.r10,
+            Gpr::R11 => &mut general.r11,
+            Gpr::R12 => &mut general.r12,
+            Gpr::R13 => &mut general.r13,
+            Gpr::R14 => &mut general.r14,
+            Gpr::R15 => &mut general.r15,
+        } = value;
+    }
+
     /// Has it go on in user mode.
     pub(super) fn enter_user_mode(&mut self, code: u16, data: u16) {
         (self.system.cs.selector, self.system.cs.dpl) = (code, 3);
         (self.system.ss.selector, self.system.ss.dpl) = (data, 3);
+    }
+
+    /// Opens interrupts, as if `sti` had just been executed.
+    pub(super) fn open_interrupts(&mut self) {
+        const SHADOW_OF_STI: u8 = 2;
+        self.general.rflags |= IF;
+        self.events.interrupt.shadow = SHADOW_OF_STI;
+        self.events.flags |= KVM_VCPUEVENT_VALID_SHADOW;
     }
 
     /// Switches `syscall` on: it goes to `entry`, with these code segments for the
@@ -133,6 +165,7 @@ impl Vcpu {
     /// more exits of the same instruction come first; otherwise if KVM refuses.
     pub fn state(&mut self) -> Result<State, Error> {
         self.settle()?;
+        self.expect_no_early_exit()?;
         let fd = self.fd();
         let extended = fd
             .get_xsave()
@@ -200,13 +233,15 @@ impl Vcpu {
     }
 }
 
+/// The interrupt flag's place in RFLAGS.
+const IF: u64 = 1 << 9;
+
 /// Where XSTATE_BV is in the area, in dwords (SDM vol. 1, 13.4.2).
 const XSTATE_BV: usize = 512 / 4;
 
 /// Whether an interrupt would be taken in this state: KVM says so only after a
 /// run.
 fn takes_interrupts(state: &State) -> bool {
-    const IF: u64 = 1 << 9;
     let events = &state.events;
     let nothing_on_its_way = events.interrupt.injected == 0 && events.exception.injected == 0;
     state.general.rflags & IF != 0 && events.interrupt.shadow == 0 && nothing_on_its_way

@@ -303,6 +303,15 @@ impl Vcpu {
         }
     }
 
+    /// A write that is finished but not told yet is in no state that could be
+    /// kept.
+    pub(super) fn expect_no_early_exit(&self) -> Result<(), Error> {
+        match self.early {
+            None => Ok(()),
+            Some(_) => Err(Error::NotSettled("its write is to be told first")),
+        }
+    }
+
     pub(super) fn fd(&self) -> &VcpuFd {
         &self.fd
     }
