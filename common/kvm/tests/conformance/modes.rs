@@ -1,7 +1,7 @@
 //! Kernel mode and user mode, and the ways from one to the other.
 
 use crate::exceptions::with_handlers;
-use crate::{Case, HALT, Step, out};
+use crate::{Case, HALT, Step, WINDOW, out};
 use common::boot::selectors::{KERNEL_CODE, USER_CODE, USER_CODE_32, USER_DATA};
 use common::{Gpr, Size};
 use guests::asm::Asm;
@@ -130,7 +130,7 @@ pub fn cases() -> Vec<Case> {
         case(
             "an interrupt that finds user code goes to the kernel",
             |asm| with_user(asm, |asm| x64!(asm ; again: ; jmp <again), no_call),
-            vec![Step::Deadline, Step::Inject(0x40), vector(0x40), HALT],
+            vec![Step::Want, WINDOW, Step::Inject(0x40), vector(0x40), HALT],
         ),
         case(
             "user code takes its exceptions to the kernel with their codes",
