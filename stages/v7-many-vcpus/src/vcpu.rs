@@ -32,23 +32,23 @@ impl<V: Switch> Vcpu<V> {
     ///
     /// # Exercise v7-E1: a vCPU's turn (first half)
     ///
-    /// In this order. A machine that is off has no more turns. Mail first, then
-    /// sleep: a letter may be what ends it. One that only a sibling can wake
-    /// dozes ([`Machine::doze`]) and sleeps until [`Time::NEVER`]; one that
-    /// nothing can wake has come to its end ([`Machine::leave`]), which is not
-    /// the end of the machine.
+    /// In this order. A machine that is off has no more turns. Whoever looks up
+    /// counts as awake ([`Machine::rouse`]) *before* it takes its letters: a
+    /// sibling that falls asleep in between would find everybody dozing and every
+    /// box empty. Mail first, then sleep: a letter may be what ends it. One that
+    /// only a sibling can wake dozes ([`Machine::doze`]) and sleeps until
+    /// [`Time::NEVER`]; one that nothing can wake has come to its end
+    /// ([`Machine::leave`]), which is not the end of the machine.
     fn look_up(&mut self, now: Time, peers: &dyn Peers) -> Option<Stop> {
         // BEGIN SOLUTION
         if self.machine.ending().is_some() {
             return Some(Stop::Ended(Ending::Stopped));
         }
+        self.machine.rouse(self.number);
         self.machine
             .fetch_mail(self.number, &mut self.processor.apic);
         match self.processor.sleep(now) {
-            Sleep::Awake => {
-                self.machine.rouse(self.number);
-                None
-            }
+            Sleep::Awake => None,
             Sleep::Until(wake) => Some(Stop::Asleep { wake }),
             Sleep::UntilSomebodyElse => {
                 self.machine.doze(self.number, peers, now);
@@ -149,3 +149,6 @@ impl<V: Switch> Runnable for Vcpu<V> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
