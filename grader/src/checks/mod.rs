@@ -14,6 +14,7 @@ mod v1;
 mod v2;
 mod v3;
 mod v4;
+mod v7;
 
 pub use bench::Bench;
 pub use failure::{Failure, Problem};
@@ -57,6 +58,7 @@ impl Course {
             "v2" => Some(v2::COURSE),
             "v3" => Some(v3::COURSE),
             "v4" => Some(v4::COURSE),
+            "v7" => Some(v7::COURSE),
             _ => None,
         }
     }
