@@ -9,12 +9,14 @@ mod bench;
 mod failure;
 mod host_run;
 mod interrupts;
+mod naps;
 mod orders;
 mod run;
 mod v1;
 mod v2;
 mod v3;
 mod v4;
+mod v5;
 
 pub use bench::Bench;
 pub use failure::{Failure, Problem};
@@ -58,6 +60,7 @@ impl Course {
             "v2" => Some(v2::COURSE),
             "v3" => Some(v3::COURSE),
             "v4" => Some(v4::COURSE),
+            "v5" => Some(v5::COURSE),
             _ => None,
         }
     }
