@@ -135,9 +135,11 @@ impl HostOrder {
         self
     }
 
-    /// The same with so many seconds of the host's CPU before it is given up.
+    /// The same with so many seconds of the host's CPU before it is given up, and
+    /// several times that by the clock on the wall.
     pub fn patience(mut self, seconds: u64) -> HostOrder {
         self.scenario.patience = seconds;
+        self.backstop = BACKSTOP.max(Duration::from_secs(6 * seconds));
         self
     }
 

@@ -9,6 +9,7 @@ mod bench;
 mod failure;
 mod host_run;
 mod interrupts;
+mod orders;
 mod run;
 mod v1;
 mod v2;

@@ -192,7 +192,11 @@ fn report(observation: &HostObservation, run: &RunEvidence, trace: bool) -> bool
     if let Some(finished) = &observation.finished {
         show_output_of_the_code(finished);
     }
-    let mut well = true;
+    // What must not be comes first: the guests' fates often follow from it.
+    let mut well = run.violations.is_empty();
+    for violation in &run.violations {
+        eprintln!("{}", in_words(violation));
+    }
     let vms = 0..observation.order.vms.len() as u32;
     let fates: Vec<_> = vms.map(|vm| VmFate::of(run, vm)).collect();
     for (number, fate) in fates.iter().enumerate() {
@@ -204,10 +208,6 @@ fn report(observation: &HostObservation, run: &RunEvidence, trace: bool) -> bool
     for refused in run.commands.iter().filter(|one| one.refused.is_some()) {
         let why = refused.refused.as_deref().unwrap_or_default();
         eprintln!("{} at {} was refused: {why}", refused.deed, refused.time);
-    }
-    for violation in &run.violations {
-        well = false;
-        eprintln!("{}", in_words(violation));
     }
     eprint!("\n{}", table(&observation.order, run, &fates));
     let finished = observation.finished.as_ref();

@@ -71,6 +71,7 @@ impl Slot {
     }
 
     /// Its queue, under its lock.
+    #[track_caller]
     pub(crate) fn local(&self) -> MutexGuard<'_, Local> {
         self.local.lock()
     }

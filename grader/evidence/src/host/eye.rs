@@ -145,20 +145,21 @@ fn differences(wanted: &Context, found: &Context) -> Vec<String> {
         let [wanted, found] = [wanted, found].map(|context| view(context.space.view));
         differences.push(format!("the {found}'s view instead of the {wanted}'s"));
     }
-    let mut compare = |name: &str, wanted: u128, found: u128| {
+    // (Names are made only where they are needed: this is done at every run.)
+    let mut compare = |name: &dyn fmt::Display, wanted: u128, found: u128| {
         if found != wanted {
             differences.push(format!("{name}: {found:#x} instead of {wanted:#x}"));
         }
     };
     for register in Gpr::ALL {
         let [wanted, found] = [wanted, found].map(|one| one.registers[register].into());
-        compare(register.name(), wanted, found);
+        compare(&register.name(), wanted, found);
     }
     for (name, of) in SPECIAL {
-        compare(name, of(wanted).into(), of(found).into());
+        compare(&name, of(wanted).into(), of(found).into());
     }
     for (number, (&wanted, &found)) in wanted.xmm.iter().zip(&found.xmm).enumerate() {
-        compare(&format!("xmm{number}"), wanted, found);
+        compare(&format_args!("xmm{number}"), wanted, found);
     }
     differences
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// How many of a VM's last records are kept.
-const LAST: usize = 64;
+const LAST: usize = 32;
 
 /// So many violations are reported of each vCPU: the first says most.
 const VIOLATIONS: u32 = 4;

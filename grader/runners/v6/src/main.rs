@@ -1,10 +1,13 @@
-//! Runs VMs under version 6, and reports what the machine saw.
+//! Runs VMs under version 6, and reports what the machine saw; or tries its
+//! scheduler in many orders of its threads.
 //!
 //! It stands outside the stage crate, so that the crate can break neither it
 //! nor the runners of other versions. It never judges.
 
 #[path = "../../claim.rs"]
 mod claim;
+#[path = "../../orders_v6.rs"]
+mod orders;
 #[path = "../../watched.rs"]
 mod watched;
 
@@ -64,6 +67,9 @@ fn in_words(error: impl std::error::Error) -> String {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = search::asked(orders::SCENARIOS) {
+        return code;
+    }
     host::main(v1::prepare, |host| {
         let scheduler = Scheduler::new(host.kicks(), host.slice());
         host.drive(V6(&scheduler));
