@@ -17,6 +17,7 @@ mod v2;
 mod v3;
 mod v4;
 mod v5;
+mod v7;
 
 pub use bench::Bench;
 pub use failure::{Failure, Problem};
@@ -61,6 +62,7 @@ impl Course {
             "v3" => Some(v3::COURSE),
             "v4" => Some(v4::COURSE),
             "v5" => Some(v5::COURSE),
+            "v7" => Some(v7::COURSE),
             _ => None,
         }
     }

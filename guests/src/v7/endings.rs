@@ -5,6 +5,7 @@
 use crate::asm::Asm;
 use crate::catalogue::{Ending, Expected, Guest, SURVIVED};
 use crate::image::Image;
+use crate::kernel::apic::{self, Target};
 use crate::kernel::interrupts::vector::NOT_PRESENT;
 use crate::kernel::smp;
 use crate::random::Random;
@@ -161,9 +162,11 @@ fn sleeps_open(seed: u64) -> [bool; VCPUS as usize] {
 }
 
 /// As [`build_last_one_out`], but some sleep with interrupts open, and could be
-/// woken if somebody were awake to do so.
+/// woken if somebody were awake to do so. The last one sends an interrupt to the
+/// one of turn 1, who has them closed for ever.
 fn build_all_asleep(seed: u64) -> Image {
     let turns = turns(seed);
+    let closed = in_order(seed)[1] as i32;
     let open = turns.map(|turn| u64::from(sleeps_open(seed)[turn as usize]));
     smp::build_kernel(VCPUS, |asm| {
         asm.words("turns", &turns);
@@ -172,6 +175,13 @@ fn build_all_asleep(seed: u64) -> Image {
         smp::await_turn(asm);
         smp::introduce(asm, "all-asleep");
         console::text(asm, FALLS_ASLEEP);
+        x64!(asm
+            ; cmp DWORD [->turn], i32::from(VCPUS - 1)
+            ; jne >not_last
+            ; mov eax, closed
+        );
+        apic::send(asm, Target::Number, IN_VAIN);
+        x64!(asm ; not_last:);
         smp::end_turn(asm);
         x64!(asm
             ; lea rax, [->open]
@@ -187,6 +197,9 @@ fn build_all_asleep(seed: u64) -> Image {
         );
     })
 }
+
+/// The vector of an interrupt that nobody takes.
+const IN_VAIN: u8 = 0x40;
 
 const FALLS_ASLEEP: &str = " falls asleep\n";
 
