@@ -56,6 +56,7 @@ fn books_agree(run: &HostRun, vm: u32) -> Result<(), Problem> {
 
 fn wrong(run: &HostRun, vm: u32, name: &str, claimed: u64, seen: u64) -> Problem {
     let guest = &run.order.vms[vm as usize].name;
+    let [claimed, seen] = [claimed, seen].map(Time);
     let mut failure = run.failure(
         format!("vm {vm} ({guest}), {name}: {seen} ticks, as the machine saw"),
         format!("its account says {claimed}"),

@@ -2,7 +2,7 @@
 
 use super::{SLICE, host, on_cpu, run, vm};
 use crate::checks::{Bench, HostRun, Problem};
-use common::Ending;
+use common::{Ending, Time};
 use evidence::host::{Deed, What};
 
 const LIMIT: u64 = 900_000;
@@ -65,10 +65,8 @@ fn answers_are_right(run: &HostRun) -> Result<(), Problem> {
             (_, None) if !possible => "it was not refused".to_string(),
             _ => continue,
         };
-        let expected = match possible {
-            true => format!("{deed} at {at} is done"),
-            false => format!("{deed} at {at} is refused"),
-        };
+        let answer = if possible { "done" } else { "refused" };
+        let expected = format!("{deed} at {} is {answer}", Time(at));
         return Err(run
             .failure(expected, seen, deed.vm(), None)
             .thought("in which state is the VM then, and who has put it into that state?")
@@ -85,7 +83,11 @@ fn expect_to_run(run: &HostRun, vm: u32, from: u64, to: u64) -> Result<(), Probl
     }
     let until = stays.iter().rfind(|stay| stay.from.0 < to);
     let mut failure = run.failure(
-        format!("vm {vm} may run from {from} to {to}, and does"),
+        format!(
+            "vm {vm} may run from {} to {}, and does",
+            Time(from),
+            Time(to)
+        ),
         "it hardly runs",
         Some(vm),
         None,

@@ -25,7 +25,7 @@ pub const COURSE: Course = Course {
 const CHECKS: &[Check] = &[
     Check {
         name: "two-talkers-take-turns",
-        points: 8,
+        points: 6,
         tests: "when a VM halts, the other one that has something to do gets the CPU at once, without any timer",
         exercises: &["v5-E1", "v5-E2", "v5-E3", "v5-E4"],
         run: sharing::two_talkers_take_turns,
@@ -36,6 +36,13 @@ const CHECKS: &[Check] = &[
         tests: "a guest that neither halts nor does I/O loses the CPU at the end of its slice",
         exercises: &["v5-E2", "v5-E3"],
         run: sharing::a_hog_cannot_keep_the_cpu,
+    },
+    Check {
+        name: "its-own-timer-rings-in-its-turn",
+        points: 4,
+        tests: "a guest that does not halt gets each tick of its own timer during its turn, and not at the end of it",
+        exercises: &["v5-E2"],
+        run: sleepers::its_own_timer_rings_in_its_turn,
     },
     Check {
         name: "a-context-is-intact",
@@ -67,7 +74,7 @@ const CHECKS: &[Check] = &[
     },
     Check {
         name: "trouble-costs-only-its-share",
-        points: 8,
+        points: 6,
         tests: "a VM that hangs, floods its console or drowns in interrupts costs the others no more than its share",
         exercises: &["v5-E2", "v5-E3", "v5-E6"],
         run: trouble::trouble_costs_only_its_share,

@@ -1,8 +1,9 @@
-//! v5-E4: who sleeps, and who wakes them.
+//! v5-E2 and E4: timers. Who sleeps, and who is woken when.
 
 use super::{SLICE, host, run, vm};
 use crate::checks::naps::{self, Nap};
 use crate::checks::{Bench, Failure, HostRun, Problem};
+use common::Time;
 
 /// A tick and a line of somebody else's: what a sleeper may have to wait for on a
 /// host that is nearly idle.
@@ -53,8 +54,9 @@ fn expect_wake(run: &HostRun, nap: &Nap, late: u64) -> Result<(), Problem> {
         ),
     };
     let expected = format!(
-        "its timer is due at {}: it runs {late} ticks later at most",
-        nap.due
+        "its timer is due at {}: it runs {} ticks later at most",
+        nap.due,
+        Time(late)
     );
     Err(told(run, nap, at, expected, seen)
         .thought(
@@ -86,4 +88,17 @@ pub(super) fn sleepers_wake_beside_hogs(bench: &Bench<'_>) -> Result<(), Problem
         expect_wake(&run, &nap, SLICE)?;
     }
     run.expect_models()
+}
+
+/// How long a turn is for a guest whose timer ticks every 400.
+const LONG: u64 = 50_000;
+
+pub(super) fn its_own_timer_rings_in_its_turn(bench: &Bench<'_>) -> Result<(), Problem> {
+    let vms = [
+        vm("interrupt-heavy", bench.seed),
+        vm("hog-for-ever", bench.seed),
+    ];
+    // Four thousand ticks at most, of 400 each, on half a CPU.
+    let order = host(vms, LONG, 5_000_000);
+    run(bench, order)?.expect_models()
 }

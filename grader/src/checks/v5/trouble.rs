@@ -2,6 +2,7 @@
 
 use super::{SLICE, host, on_cpu, run, vm};
 use crate::checks::{Bench, Failure, HostRun, Problem};
+use common::Time;
 use evidence::host::What;
 
 pub(super) fn a_fault_stays_at_home(bench: &Bench<'_>) -> Result<(), Problem> {
@@ -56,8 +57,9 @@ fn expect_their_share(run: &HostRun, name: &str) -> Result<(), Problem> {
 
 fn robbed(run: &HostRun, vm: u32, name: &str, least: u64, had: u64) -> Failure {
     let last = run.evidence().records.len();
+    let [all, least, had] = [TIME, least, had].map(Time);
     let mut failure = run.failure(
-        format!("beside '{name}' vm {vm} has a third of {TIME} ticks: at least {least}"),
+        format!("beside '{name}' vm {vm} has a third of {all} ticks: at least {least}"),
         format!("it ran for {had}"),
         Some(vm),
         None,
