@@ -15,6 +15,7 @@ mod v1;
 mod v2;
 mod v3;
 mod v4;
+mod v6;
 
 pub use bench::Bench;
 pub use failure::{Failure, Problem};
@@ -58,6 +59,7 @@ impl Course {
             "v2" => Some(v2::COURSE),
             "v3" => Some(v3::COURSE),
             "v4" => Some(v4::COURSE),
+            "v6" => Some(v6::COURSE),
             _ => None,
         }
     }
@@ -91,7 +93,15 @@ mod tests {
 
     #[test]
     fn the_points_of_each_version_make_a_hundred() {
-        assert!(courses().all(|course| course.points() == 100));
+        for stage in &STAGES {
+            let to_come = match stage.name {
+                "v6" => v6::STILL_TO_COME,
+                _ => 0,
+            };
+            if let Some(course) = Course::of(stage) {
+                assert_eq!(course.points() + to_come, 100, "{}", stage.name);
+            }
+        }
     }
 
     #[test]
