@@ -7,6 +7,8 @@
 //! runs, such as a deadlock. A program does not notice the difference, nor does
 //! one that is built with the feature and runs outside shuttle.
 
+#[cfg(feature = "search")]
+pub use search::{Waiting, waiting};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::{LockResult, PoisonError, TryLockError};
@@ -37,6 +39,55 @@ fn is_searched() -> bool {
     shuttle::current::try_get_current_task().is_some()
 }
 
+/// Who waits for which lock, so that a deadlock can be told.
+#[cfg(feature = "search")]
+mod search {
+    use std::collections::BTreeMap;
+    use std::panic::Location;
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+
+    /// A thread that waits for a lock.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Waiting {
+        /// The thread's name.
+        pub thread: String,
+        /// Where it asked for the lock.
+        pub place: &'static Location<'static>,
+    }
+
+    static WAITING: Mutex<BTreeMap<usize, Waiting>> = Mutex::new(BTreeMap::new());
+
+    fn all() -> MutexGuard<'static, BTreeMap<usize, Waiting>> {
+        WAITING.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The threads that wait for a lock now.
+    pub fn waiting() -> Vec<Waiting> {
+        all().values().cloned().collect()
+    }
+
+    /// Notes that the calling thread waits for a lock, until this is dropped.
+    #[track_caller]
+    pub(super) fn note() -> impl Drop {
+        let task = shuttle::current::me();
+        let name = shuttle::current::get_name_for_task(task);
+        let waiting = Waiting {
+            thread: name.map_or(String::from("a thread"), String::from),
+            place: Location::caller(),
+        };
+        all().insert(task.into(), waiting);
+        Note(task.into())
+    }
+
+    struct Note(usize);
+
+    impl Drop for Note {
+        fn drop(&mut self) {
+            all().remove(&self.0);
+        }
+    }
+}
+
 impl<T> Mutex<T> {
     /// A lock, open, around `value`.
     pub fn new(value: T) -> Mutex<T> {
@@ -48,11 +99,15 @@ impl<T> Mutex<T> {
     }
 
     /// Waits until nobody else has the lock, and takes it.
+    #[cfg_attr(feature = "search", track_caller)]
     pub fn lock(&self) -> MutexGuard<'_, T> {
         MutexGuard(match &self.0 {
             Lock::Host(lock) => Guard::Host(unpoisoned(lock.lock())),
             #[cfg(feature = "search")]
-            Lock::Searched(lock) => Guard::Searched(unpoisoned(lock.lock())),
+            Lock::Searched(lock) => {
+                let _waiting = search::note();
+                Guard::Searched(unpoisoned(lock.lock()))
+            }
         })
     }
 

@@ -17,10 +17,12 @@ mod lines;
 mod panics;
 mod reader;
 mod scenario;
+pub mod search;
 pub mod stand;
 mod writer;
 
 pub use frame::{Bytes, End, Frame, GivenUp, Panic, Prepared, RegisterFile, SCHEMA};
+pub use panics::report_panics;
 pub use reader::{Evidence, Reader};
 pub use scenario::{Scenario, ThreadKernel};
 pub use writer::{CONSOLE_BOUND, Writer};

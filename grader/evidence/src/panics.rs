@@ -4,7 +4,7 @@ use crate::Panic;
 use std::any::Any;
 
 /// From now on a panic is given to `report`, and not to the terminal.
-pub(crate) fn report_panics(report: impl Fn(Panic) + Send + Sync + 'static) {
+pub fn report_panics(report: impl Fn(Panic) + Send + Sync + 'static) {
     std::panic::set_hook(Box::new(move |panic| {
         report(Panic {
             message: message(panic.payload()),

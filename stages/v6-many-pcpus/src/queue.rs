@@ -71,6 +71,7 @@ impl Slot {
     }
 
     /// Its queue, under its lock.
+    #[track_caller]
     pub(crate) fn local(&self) -> MutexGuard<'_, Local> {
         self.local.lock()
     }
@@ -177,6 +178,16 @@ impl Local {
     pub fn load(&self) -> u64 {
         let running = self.current.map_or(0, |current| current.weight.get());
         self.waiting_weight + u64::from(running)
+    }
+
+    /// It idles, and nobody has been put here since.
+    pub fn is_free(&self) -> bool {
+        self.idle && self.waiting() == 0
+    }
+
+    /// There is more work here than one physical CPU can do at once.
+    pub fn is_crowded(&self) -> bool {
+        self.waiting() + usize::from(self.current.is_some()) > 1
     }
 
     /// Those who wait, in their order.

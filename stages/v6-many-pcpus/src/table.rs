@@ -46,6 +46,7 @@ pub enum Wish {
 
 impl<R> Entry<R> {
     /// Its place, under its lock.
+    #[track_caller]
     pub(crate) fn place(&self) -> MutexGuard<'_, Place> {
         self.place.lock()
     }

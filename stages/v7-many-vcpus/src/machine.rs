@@ -64,11 +64,13 @@ impl Machine {
     }
 
     /// The devices, for one vCPU at a time.
+    #[track_caller]
     pub(crate) fn bus(&self) -> MutexGuard<'_, Bus> {
         self.bus.lock()
     }
 
     /// The letter box of a vCPU.
+    #[track_caller]
     pub(crate) fn mail(&self, vcpu: u8) -> MutexGuard<'_, BTreeSet<u8>> {
         self.mail[usize::from(vcpu)].lock()
     }

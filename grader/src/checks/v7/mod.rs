@@ -8,7 +8,7 @@ mod sharing;
 mod spinning;
 mod together;
 
-use super::{Bench, Check, Course, HostRun, Problem};
+use super::{Bench, Check, Course, HostRun, Problem, orders};
 use crate::host_order::{HostOrder, VmOrder};
 use evidence::host::Order;
 
@@ -18,14 +18,10 @@ pub const COURSE: Course = Course {
     checks: CHECKS,
 };
 
-/// What [`sharing::vcpus_share_one_machine`] is worth. Ten of it belong to the
-/// check `no-wake-lost-in-any-order` when it is there.
-const SHARING: u32 = 10 + 10;
-
 const CHECKS: &[Check] = &[
     Check {
         name: "vcpus-share-one-machine",
-        points: SHARING,
+        points: 10,
         tests: "vCPUs of one VM share its memory and its devices, on one physical CPU and on several",
         exercises: &["v7-E1"],
         run: sharing::vcpus_share_one_machine,
@@ -71,6 +67,13 @@ const CHECKS: &[Check] = &[
         tests: "a VM goes on until its last vCPU has halted for ever, and ends when none is left that could wake another",
         exercises: &["v7-E1", "v7-E3"],
         run: endings::the_last_one_ends_it,
+    },
+    Check {
+        name: "no-wake-lost-in-any-order",
+        points: 10,
+        tests: "in whatever order threads take the locks, nobody waits for ever, and no wake is lost",
+        exercises: &["v7-E1", "v7-E2", "v7-E3"],
+        run: orders::none_is_bad,
     },
     Check {
         name: "spinning-gives-way",
