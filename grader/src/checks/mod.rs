@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn the_points_of_each_version_make_a_hundred() {
-        for stage in &STAGES {
+        for stage in STAGES.iter() {
             let to_come = match stage.name {
                 "v6" => v6::STILL_TO_COME,
                 _ => 0,
