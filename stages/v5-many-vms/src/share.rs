@@ -84,7 +84,7 @@ impl Share {
         // BEGIN SOLUTION
         ticks.saturating_mul(SCALE) / u64::from(self.weight.0)
         // END SOLUTION
-        // STUB: ticks // v5-E6: all weigh the same
+        // STUB: ticks // TODO v5-E6: all weigh the same
     }
 }
 
