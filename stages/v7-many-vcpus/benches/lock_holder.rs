@@ -11,8 +11,10 @@
 //! - A guest whose vCPUs take one spin lock again and again runs beside a hog for
 //!   each physical CPU, until it is done; and so under nothing and under each of
 //!   the three mitigations, all else equal.
-//! - How long each acquisition waited is what the guest itself has measured. All
-//!   times are virtual, one tick for each instruction, so every run repeats
+//! - How long each acquisition waited is what the guest itself has measured, and
+//!   what share of its vCPUs' lives that was; whoever waits may be off its
+//!   physical CPU for a part of it.
+//! - All times are virtual, one tick for each instruction, so every run repeats
 //!   exactly, whatever else the host does.
 //! - What differs from seed to seed is the order in which the physical CPUs are
 //!   stepped, and the guest's own parameters. A row is the mean of all seeds, and
@@ -59,9 +61,9 @@ const GAP: u64 = 16;
 const LIMIT: Time = Time(1_000_000_000);
 /// Bytes of memory of each VM.
 const MEMORY: u64 = 4 << 20;
-/// Where the guest sorts its waits by powers of two, these are joined: up to half
-/// a thousand ticks, a handful of critical sections; up to a slice or so; and up
-/// to a handful of slices.
+/// Where the guest sorts its waits by powers of two, these are joined: up to a
+/// thousand ticks, a handful of critical sections; up to a slice or so; and up to
+/// a handful of slices.
 const BUCKETS: [(&str, usize); 4] = [("< 1 k", 10), ("< 16 k", 14), ("< 64 k", 16), ("more", 64)];
 
 type V7 = Scheduler<VirtualCpu>;
@@ -72,8 +74,8 @@ type HostCpu = Pcpu<Box<dyn Cpu>>;
 struct Sample {
     /// Until the guest was done.
     time: u64,
-    /// For how long its vCPUs ran, all together.
-    ran: u64,
+    /// For how long its vCPUs were there, all together.
+    lived: u64,
     /// For how long they waited for the lock.
     waited: u64,
     longest: u64,
@@ -86,7 +88,7 @@ struct Sample {
 impl Sample {
     fn and(mut self, other: Sample) -> Sample {
         self.time += other.time;
-        self.ran += other.ran;
+        self.lived += other.lived;
         self.waited += other.waited;
         self.longest = self.longest.max(other.longest);
         for (ours, others) in self.waits.iter_mut().zip(other.waits) {
@@ -219,7 +221,7 @@ fn run(
     }
     Sample {
         time: host.now().0,
-        ran: host.ran(0, guest.vcpus),
+        lived: host.now().0 * u64::from(guest.vcpus),
         waited: host.probe("lock_wait_total", 0),
         longest: host.probe("lock_wait_max", 0),
         waits,
@@ -240,7 +242,7 @@ fn name(mitigation: Mitigation) -> &'static str {
 fn print_header() {
     print!(
         "{:5}  {:13} {:>11} {:>6} {:>11}",
-        "pcpus", "mitigation", "waited", "of run", "longest"
+        "pcpus", "mitigation", "waited", "of all", "longest"
     );
     for (name, _) in BUCKETS {
         print!(" {name:>8}");
@@ -255,7 +257,7 @@ fn print_row(pcpus: usize, mitigation: Mitigation, sum: &Sample, seeds: u64) {
         "{pcpus:5}  {:13} {:>11} {:>4.0} % {:>11}",
         name(mitigation),
         mean(sum.waited),
-        percent(sum.waited, sum.ran),
+        percent(sum.waited, sum.lived),
         Time(sum.longest).to_string()
     );
     for waits in sum.waits {

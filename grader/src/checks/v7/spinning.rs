@@ -147,11 +147,9 @@ impl Spins {
                     spins.in_vain.extend(last);
                 }
                 Event::Idle => drop(running.remove(&pcpu)),
-                Event::Exit(Exit::SpinLoop) => {
-                    if running.values().filter(|name| name.vm == 0).count() == 2 {
-                        spins.all += 1;
-                        spun.insert(pcpu, at);
-                    }
+                Event::Exit(Exit::SpinLoop) if both_run(&running) => {
+                    spins.all += 1;
+                    spun.insert(pcpu, at);
                 }
                 _ => {}
             }
@@ -172,4 +170,9 @@ impl Spins {
         )
         .thought("the sibling runs already. For whom was the turn given away?")
     }
+}
+
+/// Whether both vCPUs of VM 0 are on a physical CPU.
+fn both_run(running: &BTreeMap<usize, VcpuName>) -> bool {
+    running.values().filter(|name| name.vm == 0).count() == 2
 }
