@@ -2,6 +2,7 @@
 
 use crate::child::{self, Finished};
 use crate::error::LabError;
+use evidence::search::{Report, Request};
 use serde::Serialize;
 use std::fs::File;
 use std::io::{self, Read};
@@ -61,6 +62,34 @@ impl Desk {
         let finished = child::run(&mut command, backstop, || tail.more(&mut follow));
         tail.more(&mut follow);
         finished
+    }
+}
+
+impl Desk {
+    /// Has `runner` search through the orders of its threads for at most
+    /// `backstop`. How it ended, and its report if it left one.
+    ///
+    /// # Errors
+    /// If the search cannot be made, or on Ctrl-C.
+    pub(crate) fn search(
+        &self,
+        runner: &Path,
+        request: &Request,
+        backstop: Duration,
+    ) -> Result<(Finished, Option<Report>), LabError> {
+        let text = serde_json::to_vec(request).unwrap_or_default();
+        let asked = self.write("request.json", &text)?;
+        let answer = self.folder.path().join("report.json");
+        let mut command = Command::new(runner);
+        command
+            .arg("search")
+            .args([&asked, &answer])
+            .current_dir(self.folder.path())
+            .env_clear();
+        let finished = child::run(&mut command, backstop, || {})?;
+        let report = std::fs::read(answer).ok();
+        let report = report.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        Ok((finished, report))
     }
 }
 

@@ -116,7 +116,7 @@ impl Fate {
 
 /// A panic of `todo!("v1-E3: …")` says which exercise is next; any other is a
 /// mistake.
-fn panicked(message: &str, place: Option<String>) -> Fate {
+pub(crate) fn panicked(message: &str, place: Option<String>) -> Fate {
     let text = message
         .strip_prefix("not yet implemented: ")
         .unwrap_or_default();
@@ -175,7 +175,7 @@ fn stopped(damaged: bool, given_up: Option<GivenUp>, panic: Option<&Panic>) -> O
     }
 }
 
-fn without_end(finished: &Finished) -> Fate {
+pub(crate) fn without_end(finished: &Finished) -> Fate {
     let said = String::from_utf8_lossy(&finished.stderr);
     match finished.how {
         How::TimedOut => Fate::Hung,

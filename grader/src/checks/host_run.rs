@@ -8,7 +8,7 @@ use crate::text;
 use crate::vm_fate::VmFate;
 use common::trace::{Device, Event, Record, VcpuName};
 use common::{Ending, Exit, Time};
-use evidence::host::{Account, Deed, Outcome, RunEvidence, Violation, What};
+use evidence::host::{Account, Deed, Lost, Outcome, RunEvidence, Violation, What};
 use guests::catalogue::{self, Expected};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -208,6 +208,30 @@ impl HostRun {
             None => Ok(()),
             Some(_) => Err(self.failed("all VMs run until they end").into()),
         }
+    }
+
+    /// Passes if by the version's own books everybody was always in one place.
+    ///
+    /// # Errors
+    /// The first time that somebody was not.
+    pub fn expect_nobody_lost(&self) -> Result<(), Problem> {
+        let Some(Lost { time, wrong }) = &self.evidence().lost else {
+            return Ok(());
+        };
+        let mut records = self.evidence().records.iter();
+        let at = records.rposition(|record| record.time <= *time);
+        let failure = self.failure(
+            "every VM stands in one place: where its state says",
+            format!("at {time} {wrong}"),
+            None,
+            at,
+        );
+        Err(failure
+            .thought(
+                "who last changed where this VM is? They had to change two things, the queue and \
+                 the VM's place. Which of them is as it was?",
+            )
+            .into())
     }
 
     /// Passes if every VM did what its model says.

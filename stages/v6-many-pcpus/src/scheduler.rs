@@ -226,6 +226,11 @@ impl<R: Runnable> Scheduler<R> {
         }
         let affinity = place.affinity;
         local.put_back(Ticket { id, affinity }, place.share);
+        let is_crowded = local.is_crowded();
+        drop(local);
+        if is_crowded {
+            self.call_one_that_idles(place);
+        }
     }
 
     /// A VM has ended. With the last one all is done, and every physical CPU

@@ -86,7 +86,7 @@ fn the_count_goes_with_the_context_and_not_with_the_cpu() {
 #[test]
 fn flags_are_right_where_a_loop_is_reported() {
     let mut cpu = cpu(|a| {
-        a.cmp(eax, 1).unwrap();
+        a.sub(eax, 1).unwrap();
         a.pause().unwrap();
         a.xor(eax, eax).unwrap();
     });

@@ -3,7 +3,7 @@
 
 use super::paging::{PRESENT, WINDOW, cpu_with_window, map};
 use crate::interp::testing::*;
-use crate::{Context, Cpu, Gpr, Interp, Memory, Size};
+use crate::{Context, Cpu, Gpr, Interp, Memory, Size, Trap, View};
 use iced_x86::code_asm::*;
 
 /// Runs a context to its `hlt` on a CPU, in place of whoever is there, and says
@@ -121,16 +121,84 @@ fn what_is_known_belongs_to_one_of_two_copies() {
     assert_eq!(run_on(&mut cpu, &mut one, CODE), 2);
 }
 
+/// The context of a VM that runs `mov al, value; hlt` by a computed jump: where
+/// those led last is looked up by address alone.
+fn jumping(value: u8) -> Context {
+    let mut context = cpu(|a| a.jmp(rdi).unwrap()).context().clone();
+    let code = [0xb0, value, 0xf4];
+    context.space.memory.write(DATA + 8, &code).unwrap();
+    context.registers[Gpr::Rdi] = DATA + 8;
+    context
+}
+
 #[test]
 fn another_memory_in_the_same_context_is_seen() {
     let mut cpu = busy_cpu();
-    let mut one = vm(1);
-    assert_eq!(run_on(&mut cpu, &mut one, CODE), 1);
-    one.space.memory = vm(3).space.memory;
-    assert_eq!(run_on(&mut cpu, &mut one, CODE), 3);
-    run_on(&mut cpu, &mut vm(2), CODE);
-    one.space.memory = vm(4).space.memory;
-    assert_eq!(run_on(&mut cpu, &mut one, CODE), 4);
+    let mut one = jumping(1);
+    for value in [1, 3, 4] {
+        one.space.memory = jumping(value).space.memory;
+        for _ in 0..2 {
+            assert_eq!(run_on(&mut cpu, &mut one, CODE), u64::from(value));
+            run_on(&mut cpu, &mut vm(2), CODE);
+        }
+    }
+}
+
+#[test]
+fn computed_jumps_to_one_address_lead_to_the_code_of_each_vm() {
+    let mut cpu = busy_cpu();
+    let mut machines = [1, 2].map(jumping);
+    for _ in 0..4 {
+        for (value, machine) in (1..).zip(&mut machines) {
+            assert_eq!(run_on(&mut cpu, machine, CODE), value);
+        }
+    }
+}
+
+#[test]
+fn one_address_of_code_may_lead_elsewhere_in_each_vm() {
+    let mut cpu = busy_cpu();
+    let mut machines = [0, 4096].map(|offset| {
+        let context = cpu_with_window(|_| {}).context().clone();
+        map(&context.space.memory, 0, (DATA + offset) | PRESENT);
+        for place in (0..0x40).step_by(8) {
+            let code = [0xb0, offset as u8 | (offset >> 8) as u8, 0xf4];
+            context
+                .space
+                .memory
+                .write(DATA + offset + place, &code)
+                .unwrap();
+        }
+        context
+    });
+    // Each time code that was not decoded yet.
+    for place in (0..0x40).step_by(8) {
+        for (expected, machine) in [0, 0x10].into_iter().zip(&mut machines) {
+            assert_eq!(run_on(&mut cpu, machine, WINDOW + place), expected);
+        }
+    }
+}
+
+#[test]
+fn what_the_kernel_of_one_vm_may_do_its_user_may_not_after_another_vm() {
+    let mut cpu = busy_cpu();
+    let mut one = vm_with_window(&mut cpu);
+    let mut other = vm(2);
+    other.space.view = View::User;
+    for _ in 0..2 {
+        one.space.view = View::Kernel;
+        assert_eq!(run_on(&mut cpu, &mut one, CODE), 1);
+        std::mem::swap(cpu.context(), &mut other);
+        cpu.context().rip = CODE;
+        enter(&mut cpu, 1);
+        std::mem::swap(cpu.context(), &mut other);
+        one.space.view = View::User;
+        one.rip = CODE;
+        std::mem::swap(cpu.context(), &mut one);
+        let (trap, _) = enter(&mut cpu, 100);
+        std::mem::swap(cpu.context(), &mut one);
+        assert!(matches!(trap, Trap::Fault(_)), "{trap:?}");
+    }
 }
 
 #[test]

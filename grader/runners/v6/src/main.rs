@@ -1,10 +1,13 @@
-//! Runs VMs under version 6, and reports what the machine saw.
+//! Runs VMs under version 6, and reports what the machine saw; or tries its
+//! scheduler in many orders of its threads.
 //!
 //! It stands outside the stage crate, so that the crate can break neither it
 //! nor the runners of other versions. It never judges.
 
 #[path = "../../claim.rs"]
 mod claim;
+#[path = "../../orders_v6.rs"]
+mod orders;
 #[path = "../../watched.rs"]
 mod watched;
 
@@ -52,6 +55,10 @@ impl Hypervisor for V6<'_> {
         self.0.schedule_once(pcpu)
     }
 
+    fn audit(&self) -> Result<(), String> {
+        self.0.audit()
+    }
+
     fn claim(&self, vm: u32, now: Time) -> Option<Claim> {
         let state = self.0.state(Id(vm)).ok()?;
         let account = self.0.account(Id(vm), now).ok()?;
@@ -64,6 +71,9 @@ fn in_words(error: impl std::error::Error) -> String {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = search::asked(orders::SCENARIOS) {
+        return code;
+    }
     host::main(v1::prepare, |host| {
         let scheduler = Scheduler::new(host.kicks(), host.slice());
         host.drive(V6(&scheduler));

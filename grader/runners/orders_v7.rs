@@ -1,42 +1,37 @@
-//! Tries the scheduler of version 7 in many orders of its threads.
-//!
-//! It stands outside the stage crate, so that the crate can break neither it
-//! nor the programs of other versions. It never judges.
+//! What is tried with the scheduler of version 7 in many orders of its threads.
 
 use common::devices::Apic;
 use common::scripted::{Play, ScriptedVcpu, switched_on};
 use common::{Bus, Ending, Exit, Pcpu, Time};
 use search::{Scenario, drive};
-use std::process::ExitCode;
 use std::sync::Arc;
 use v5::{Id, Processor};
 use v6::Settings;
 use v7::{Mitigation, Scheduler};
 
-fn main() -> ExitCode {
-    search::main(&[
-        Scenario {
-            name: "two vCPUs that wake each other in turn",
-            run: ball_game,
-        },
-        Scenario {
-            name: "one vCPU that interrupts all its siblings",
-            run: broadcast,
-        },
-        Scenario {
-            name: "one vCPU that switches the machine off while the others sleep",
-            run: switching_off,
-        },
-        Scenario {
-            name: "vCPUs that come to their end one by one",
-            run: one_by_one,
-        },
-        Scenario {
-            name: "vCPUs that spin and yield to each other",
-            run: yielding,
-        },
-    ])
-}
+/// All that is tried.
+pub const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "two vCPUs that wake each other in turn",
+        run: ball_game,
+    },
+    Scenario {
+        name: "one vCPU that interrupts all its siblings",
+        run: broadcast,
+    },
+    Scenario {
+        name: "one vCPU that switches the machine off while the others sleep",
+        run: switching_off,
+    },
+    Scenario {
+        name: "vCPUs that come to their end one by one",
+        run: one_by_one,
+    },
+    Scenario {
+        name: "vCPUs that spin and yield to each other",
+        run: yielding,
+    },
+];
 
 /// Slices so short that every turn of a script is several of them.
 const SLICE: u64 = 10;

@@ -1,38 +1,33 @@
-//! Tries the scheduler of version 6 in many orders of its threads.
-//!
-//! It stands outside the stage crate, so that the crate can break neither it
-//! nor the programs of other versions. It never judges.
+//! What is tried with the scheduler of version 6 in many orders of its threads.
 
 use common::devices::Apic;
 use common::scripted::{Play, ScriptedVcpu, apic_with_timer};
 use common::sync::Mutex;
 use common::{Bus, Ending, Pcpu, Time};
 use search::{Other, Scenario, drive};
-use std::process::ExitCode;
 use std::sync::Arc;
 use v5::{Id, Processor, State, Stop, Vm, Weight};
 use v6::{Peers, Runnable, Scheduler, Settings};
 
-fn main() -> ExitCode {
-    search::main(&[
-        Scenario {
-            name: "two physical CPUs that balance and sleep",
-            run: two_balance,
-        },
-        Scenario {
-            name: "two entries that wake each other in turn",
-            run: ball_game,
-        },
-        Scenario {
-            name: "an owner who pauses, resumes and shuts down",
-            run: an_owner,
-        },
-        Scenario {
-            name: "a physical CPU that is unplugged and plugged in",
-            run: hotplug,
-        },
-    ])
-}
+/// All that is tried.
+pub const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "two physical CPUs that balance and sleep",
+        run: two_balance,
+    },
+    Scenario {
+        name: "two entries that wake each other in turn",
+        run: ball_game,
+    },
+    Scenario {
+        name: "an owner who pauses, resumes and shuts down",
+        run: an_owner,
+    },
+    Scenario {
+        name: "a physical CPU that is unplugged and plugged in",
+        run: hotplug,
+    },
+];
 
 /// Slices so short that every turn of a script is several of them.
 const SLICE: u64 = 10;

@@ -1,0 +1,95 @@
+//! Tries a version's scheduler in many orders of its threads.
+
+use super::{Bench, Failure, Problem};
+use crate::desk::Desk;
+use crate::fate::{self, Fate};
+use crate::text;
+use evidence::search::{self, Request, What};
+use std::time::Duration;
+
+/// How many orders of each scenario are tried: enough for every mistake that is
+/// known, in a second or two.
+const ORDERS: usize = 200;
+
+/// More than any search takes.
+const BACKSTOP: Duration = Duration::from_secs(60);
+
+/// Passes if every scenario ends well in every order that is tried.
+pub(super) fn none_is_bad(bench: &Bench<'_>) -> Result<(), Problem> {
+    let request = Request {
+        seed: bench.seed,
+        orders: ORDERS,
+    };
+    let (finished, report) = Desk::new()?.search(bench.runner, &request, BACKSTOP)?;
+    let failure = match report {
+        Some(report) => report.failure,
+        None => {
+            let fate = fate::without_end(&finished);
+            let failure = Failure {
+                expected: "a search that comes to its end".into(),
+                seen: fate.to_string(),
+                ..Failure::default()
+            };
+            return Err(failure.thought(text::thought(&fate)).into());
+        }
+    };
+    match failure {
+        Some(failure) => Err(told(failure).into()),
+        None => Ok(()),
+    }
+}
+
+/// What is told about an order that went wrong.
+fn told(failure: search::Failure) -> Failure {
+    let (seen, thought, not_yet) = words(&failure.what);
+    let waits = failure
+        .waiting
+        .iter()
+        .map(|(thread, place)| format!("{thread} waits for a lock that it asked for at {place}"));
+    let told = Failure {
+        expected: format!("{}: all come to their end in every order", failure.scenario),
+        seen,
+        moments: waits.collect(),
+        not_yet: not_yet.clone(),
+        ..Failure::default()
+    };
+    let told = told.thought(thought);
+    match not_yet {
+        Some(exercise) => told.by(&exercise),
+        None => told,
+    }
+}
+
+/// What was seen, a question, and the exercise that is still to be done, if that
+/// is why.
+fn words(what: &What) -> (String, String, Option<String>) {
+    match what {
+        What::Deadlock => (
+            "an order in which nobody can go on: threads wait for each other's locks, or sleep \
+             with nobody left to wake them"
+                .into(),
+            "who holds one lock and asks for another, and who does it the other way round? If \
+             nobody waits for a lock: what came just before a thread fell asleep, and where did it \
+             look last?"
+                .into(),
+            None,
+        ),
+        What::Endless => (
+            "an order in which they go round and round".into(),
+            "which loop waits for something that only another thread can do?".into(),
+            None,
+        ),
+        What::Panic(panic) => {
+            let fate = fate::panicked(&panic.message, panic.place.clone());
+            let not_yet = fate.not_yet().map(str::to_string);
+            let thought = match &fate {
+                Fate::Panicked { .. } => {
+                    "between two locks the world may change. What was looked at under the one and \
+                     used under the other?"
+                }
+                _ => text::thought(&fate),
+            };
+            (fate.to_string(), thought.into(), not_yet)
+        }
+    }
+}
