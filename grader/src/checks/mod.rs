@@ -9,13 +9,16 @@ mod bench;
 mod failure;
 mod host_run;
 mod interrupts;
+mod naps;
 mod orders;
 mod run;
 mod v1;
 mod v2;
 mod v3;
 mod v4;
+mod v5;
 mod v6;
+mod v7;
 
 pub use bench::Bench;
 pub use failure::{Failure, Problem};
@@ -59,7 +62,9 @@ impl Course {
             "v2" => Some(v2::COURSE),
             "v3" => Some(v3::COURSE),
             "v4" => Some(v4::COURSE),
+            "v5" => Some(v5::COURSE),
             "v6" => Some(v6::COURSE),
+            "v7" => Some(v7::COURSE),
             _ => None,
         }
     }
@@ -93,15 +98,7 @@ mod tests {
 
     #[test]
     fn the_points_of_each_version_make_a_hundred() {
-        for stage in STAGES.iter() {
-            let to_come = match stage.name {
-                "v6" => v6::STILL_TO_COME,
-                _ => 0,
-            };
-            if let Some(course) = Course::of(stage) {
-                assert_eq!(course.points() + to_come, 100, "{}", stage.name);
-            }
-        }
+        assert!(courses().all(|course| course.points() == 100));
     }
 
     #[test]

@@ -93,7 +93,8 @@ impl Change {
         text
     }
 
-    /// Whether all its changes lie where students write: in solutions.
+    /// Whether all its changes lie where students write: in solutions. (A line
+    /// that marks one may stand there to tell it from another.)
     pub fn stays_in_solutions(&self, solutions: &[(String, String)]) -> bool {
         self.edits.iter().all(|edit| {
             let source = solutions
@@ -102,7 +103,9 @@ impl Change {
             let lines = source
                 .map(|(_, text)| markers::solution_lines(text))
                 .unwrap_or_default();
-            edit.old.lines().all(|line| lines.contains(&line.trim()))
+            let inside =
+                |line: &str| lines.contains(&line.trim()) || markers::first_marker(line).is_some();
+            edit.old.lines().all(inside)
         })
     }
 }
