@@ -72,7 +72,7 @@ impl<T: Copy + Ord> Runqueue<T> {
         // BEGIN SOLUTION
         share.pass = share.pass.max(self.floor.saturating_sub(credit));
         // END SOLUTION
-        // STUB: // v5-E4: lift the pass of somebody who was away
+        // STUB: // TODO v5-E4: lift the pass of somebody who was away
         self.put_back(name, share);
         share
     }

@@ -56,7 +56,7 @@ impl Hypervisor for V6<'_> {
     }
 
     fn audit(&self) -> Result<(), String> {
-        self.0.audit()
+        self.0.audit().map_err(|wrong| format!("vm {wrong}"))
     }
 
     fn claim(&self, vm: u32, now: Time) -> Option<Claim> {

@@ -61,7 +61,7 @@ fn robbed(run: &HostRun, vm: u32, name: &str, least: u64, had: u64) -> Failure {
     let mut failure = run.failure(
         format!("beside '{name}' vm {vm} has a third of {all} ticks: at least {least}"),
         format!("it ran for {had}"),
-        Some(vm),
+        None,
         None,
     );
     failure.moments = run.switches_until(last);

@@ -1,10 +1,9 @@
 //! v6-E1, and what a move does to a share: who gets how much.
 
 use super::spans::{Span, ran_within};
-use super::{SLICE, expect_sound, fair, hog};
+use super::{SLICE, expect_sound, fair, hog, vm};
 use crate::checks::{Bench, Failure, HostRun, Problem};
 use crate::host_order::HostOrder;
-use evidence::host::Deed;
 
 /// By how much somebody may be ahead or behind when nobody moves: the last slice
 /// of each may just have begun.
@@ -28,30 +27,33 @@ pub(super) fn one_pcpu_is_shared_fairly(bench: &Bench<'_>) -> Result<(), Problem
     Ok(())
 }
 
+/// The end of time for those who move.
+const LATE: u64 = 2_000_000;
+
+/// A hog that ends by itself: after 1.5 million instructions.
+const ENDS: u64 = 10;
+
 /// The two queues differ by a factor of 33 in what everybody there has had, since
 /// one of them holds a single VM of a great weight. Then that one ends, and
 /// another that is bound to its physical CPU is alone there: one comes over.
 pub(super) fn who_moves_keeps_its_place(bench: &Bench<'_>) -> Result<(), Problem> {
-    let (early, late) = (600_000, 1_200_000);
     for order in fair(bench.seed) {
         let vms = [
-            hog(10_000, 0).affinity(0b01),
+            vm("hog", ENDS).weight(10_000).home(0).affinity(0b01),
             hog(100, 1),
             hog(100, 1),
             hog(100, 1),
-            hog(100, 0).affinity(0b01).start(early - 30_000),
+            hog(100, 0).affinity(0b01).start(1_000_000),
         ];
-        let order = HostOrder::new(vms)
-            .pcpus(2)
-            .order(order)
-            .at(early, Deed::ShutDown(0))
-            .limit(late);
+        let order = HostOrder::new(vms).pcpus(2).order(order).limit(LATE);
         let run = bench.run_host(order)?;
         expect_sound(&run)?;
-        // Until then the move is over, which takes a few slices.
+        run.expect_model(0)?;
+        let ended = run.ended_at(0).map_or(LATE, |time| time.0);
+        // A physical CPU that is busy looks at the others every eight slices.
         let rest = Span {
-            from: early + 150_000,
-            to: late,
+            from: (ended + 12 * SLICE).min(LATE),
+            to: LATE,
         };
         for vm in 1..5 {
             expect_about(&run, vm, rest, rest.length() / 2)?;

@@ -38,9 +38,9 @@ pub(super) fn owners_reach_running_vms(bench: &Bench<'_>) -> Result<(), Problem>
             .at(later(200_000), Deed::Resume(0))
             .at(later(210_000), Deed::Resume(3))
             .at(later(220_000), Deed::Resume(4))
-            .at(later(300_000), Deed::Pause(2))
-            // It may still be running: the stronger wish must win.
             .at(later(300_000), Deed::ShutDown(2))
+            // It may still be running: the stronger wish must win.
+            .at(later(300_000), Deed::Pause(2))
             .limit(1_500_000);
         let run = bench.run_host(order)?;
         expect_sound(&run)?;

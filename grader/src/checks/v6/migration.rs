@@ -26,11 +26,10 @@ pub(super) fn contexts_survive(bench: &Bench<'_>) -> Result<(), Problem> {
         let run = bench.run_host(order)?;
         expect_sound(&run)?;
         run.expect_models()?;
-        let moves: usize = run.vms().map(|vm| run.migrations(vm).len()).sum();
-        if moves < MOVES {
+        if run.vms().all(|vm| run.migrations(vm).is_empty()) {
             let failure = run.failure(
-                format!("VMs move at least {MOVES} times, as they come, sleep, wake and end"),
-                format!("they moved {moves} times"),
+                "somebody moves, as VMs come, sleep, wake and end",
+                "nobody ever moved",
                 None,
                 None,
             );
@@ -43,6 +42,3 @@ pub(super) fn contexts_survive(bench: &Bench<'_>) -> Result<(), Problem> {
     }
     Ok(())
 }
-
-/// So often somebody moves in each of these runs at least.
-const MOVES: usize = 4;

@@ -69,7 +69,7 @@ const CHECKS: &[Check] = &[
         name: "who-moves-keeps-its-place",
         points: 5,
         tests: "a VM that comes from another queue is neither ahead of the others there nor behind them",
-        exercises: &["v6-E2", "v6-E4"],
+        exercises: &["v6-E1", "v6-E4"],
         run: fairness::who_moves_keeps_its_place,
     },
     Check {

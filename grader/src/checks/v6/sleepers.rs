@@ -14,8 +14,12 @@ pub(super) fn sleepers_wake_on_time(bench: &Bench<'_>) -> Result<(), Problem> {
     let talkers = |home: usize| (seed..seed + 3).map(move |seed| vm("talker", seed).home(home));
     let busy = [0, 0, 1, 1].map(|home| hog(100, home));
     let sets: [(usize, Vec<VmOrder>); 3] = [
-        // One of two pCPUs never stops: the other one sleeps, and must hear.
-        (2, [hog(100, 0)].into_iter().chain(talkers(0)).collect()),
+        // While one sleeps, another comes and keeps its pCPU: it has to wake on the
+        // other one, which sleeps, and must hear.
+        (
+            2,
+            vec![vm("talker", seed).home(0), hog(100, 0).start(10_000)],
+        ),
         // All are busy.
         (2, busy.into_iter().chain(talkers(0)).collect()),
         // Nobody is.
