@@ -9,6 +9,7 @@
 mod support;
 mod v5;
 mod v6;
+mod v7;
 
 use common::trace::{Device, Event, Record};
 use common::{SystemInstruction, Trap};
@@ -35,6 +36,7 @@ fn pieces(version: &str) -> Vec<Piece> {
     match version {
         "v5" => v5::pieces(),
         "v6" => v6::pieces(),
+        "v7" => v7::pieces(),
         _ => Vec::new(),
     }
 }

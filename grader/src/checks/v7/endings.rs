@@ -39,10 +39,12 @@ pub(super) fn one_ends_all(bench: &Bench<'_>) -> Result<(), Problem> {
     right_on_threads(bench, beside_talker("stopper", bench.seed, 3), 2)
 }
 
-/// The owner wants it off when it is off already: it keeps its exit code.
+/// The owner wants it off when it is off already, and another VM still runs: it
+/// keeps its exit code.
 fn the_first_ending_counts(bench: &Bench<'_>) -> Result<(), Problem> {
-    const LONG_AFTER: u64 = 250_000;
-    let order = beside_talker("stopper", bench.seed, 2).order(Order::Fair(bench.seed));
+    const LONG_AFTER: u64 = 400_000;
+    let vms = ["stopper", "hog"].map(|name| vm(name, bench.seed));
+    let order = HostOrder::new(vms).pcpus(2).order(Order::Fair(bench.seed));
     for run in right_runs(bench, order.at(LONG_AFTER, Deed::ShutDown(0)))? {
         if let Some(catalogue::Ending::Exit(code)) = run.expected(0).map(|model| model.ending) {
             run.expect_ending(0, Ending::Exited(code))?;

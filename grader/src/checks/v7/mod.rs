@@ -10,7 +10,7 @@ mod together;
 
 use super::{Bench, Check, Course, HostRun, Problem, orders};
 use crate::host_order::{HostOrder, VmOrder};
-use evidence::host::Order;
+use evidence::host::{Order, Outcome};
 
 /// Version 7's exercises and checks.
 pub const COURSE: Course = Course {
@@ -72,7 +72,7 @@ const CHECKS: &[Check] = &[
         name: "no-wake-lost-in-any-order",
         points: 10,
         tests: "in whatever order threads take the locks, nobody waits for ever, and no wake is lost",
-        exercises: &["v7-E1", "v7-E2", "v7-E3"],
+        exercises: &["v7-E1", "v7-E2", "v7-E3", "v7-E4"],
         run: orders::none_is_bad,
     },
     Check {
@@ -129,8 +129,22 @@ fn right_runs(bench: &Bench<'_>, order: HostOrder) -> Result<Vec<HostRun>, Probl
     for run in &runs {
         run.expect_no_violations()?;
         run.expect_models()?;
+        nobody_is_left(run)?;
     }
     Ok(runs)
+}
+
+/// Passes if the run was over because there was nobody left who could ever run.
+/// In all of these runs every VM ends.
+fn nobody_is_left(run: &HostRun) -> Result<(), Problem> {
+    let end = run.evidence().end.as_ref();
+    if end.and_then(|end| end.outcome) == Some(Outcome::Done) {
+        return Ok(());
+    }
+    Err(run
+        .failed("every VM has ended, and so has each of its vCPUs")
+        .thought("which vCPU is left, and who should have told it that its machine is off?")
+        .into())
 }
 
 /// The same with a thread of the host for each physical CPU, so many times. The
