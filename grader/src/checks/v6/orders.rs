@@ -50,12 +50,24 @@ pub(super) fn nobody_is_lost(bench: &Bench<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
+/// A sleeper whose tick comes while a hog has its physical CPU, and the other one
+/// has been asleep for long: threads alone meet that only now and then. Where a
+/// physical CPU idles, a tick is a nanosecond of the host.
+fn wakes_beside_a_hog(seed: u64) -> HostOrder {
+    const NAP: u32 = 21_000_000;
+    let hogs = [20_000_000, 41_000_000, 62_000_000];
+    let hogs = hogs.map(|start| vm("hog", seed).home(0).start(start));
+    let sleeper = vm("sleeper", seed).home(0).guest_tick(NAP);
+    HostOrder::new([sleeper].into_iter().chain(hogs)).pcpus(2)
+}
+
 pub(super) fn threads_change_nothing(bench: &Bench<'_>) -> Result<(), Problem> {
-    for round in 0..ROUNDS {
-        let order = mixed(bench.seed + round)
-            .pcpus(2 + round as usize % 3)
-            .order(Order::Threads)
-            .limit(u64::MAX);
+    let rounds = (0..ROUNDS).map(|round| {
+        let order = mixed(bench.seed + round);
+        order.pcpus(2 + round as usize % 3)
+    });
+    for order in [wakes_beside_a_hog(bench.seed)].into_iter().chain(rounds) {
+        let order = order.order(Order::Threads).limit(u64::MAX);
         let run = bench.run_host(order)?;
         run.expect_no_violations()?;
         run.expect_models()?;
