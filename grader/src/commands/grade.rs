@@ -142,7 +142,9 @@ fn explain(paint: Paint, stage: &StageVerdict, check: &CheckVerdict, failure: &F
     }
     row("thought", &failure.thought);
     row("again", &failure.again);
-    row("look", &failure.look);
+    if !failure.look.is_empty() {
+        row("look", &failure.look);
+    }
 }
 
 /// Places as `folder/a.rs:3, :9, b.rs:7`: what was said is not said again.

@@ -8,6 +8,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 mod v5;
+mod v6;
 mod v7;
 
 use common::trace::{Device, Event, Record};
@@ -34,6 +35,7 @@ pub struct Piece {
 fn pieces(version: &str) -> Vec<Piece> {
     match version {
         "v5" => v5::pieces(),
+        "v6" => v6::pieces(),
         "v7" => v7::pieces(),
         _ => Vec::new(),
     }

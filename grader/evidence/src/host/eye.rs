@@ -109,12 +109,11 @@ impl Eye {
     }
 
     /// With several threads a VM that is paused or has ended may still run for a
-    /// moment, on a physical CPU that has not heard of it yet; and one that is
-    /// started may run before the stand has heard that it is.
+    /// moment, on a physical CPU that has not heard of it yet.
     fn wrong_phase(&self) -> Option<What> {
         let phase = self.watch.vms[self.name.vm as usize].books.lock().phase;
         match phase {
-            Phase::Created if self.watch.strict => Some(What::NotStarted),
+            Phase::Created => Some(What::NotStarted),
             Phase::Paused if self.watch.strict => Some(What::Paused),
             Phase::Ended if self.watch.strict => Some(What::Ended),
             _ => None,

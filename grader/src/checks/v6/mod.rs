@@ -97,7 +97,7 @@ const CHECKS: &[Check] = &[
         name: "no-deadlock-in-any-order",
         points: 15,
         tests: "in whatever order threads take the locks, nobody waits for ever, and no wake is lost",
-        exercises: &["v6-E3", "v6-E4", "v6-E5"],
+        exercises: &["v6-E1", "v6-E2", "v6-E3", "v6-E4", "v6-E5"],
         run: super::orders::none_is_bad,
     },
     Check {

@@ -260,16 +260,6 @@ fn a_vm_may_run_from_the_moment_at_which_its_start_is_asked_for() {
 }
 
 #[test]
-fn with_threads_a_vm_may_run_before_the_stand_hears_of_its_start() {
-    for (order, wanted) in [(Order::Threads, 0), (Order::Fair(1), 1)] {
-        let mut scene = Scene::new(order);
-        scene.watch.vms[0].books.lock().phase = Phase::Created;
-        scene.run(0);
-        assert_eq!(scene.violations().len(), wanted);
-    }
-}
-
-#[test]
 fn only_the_first_violations_of_a_vcpu_are_told() {
     let mut scene = Scene::new(Order::Fair(1));
     for _ in 0..8 {
