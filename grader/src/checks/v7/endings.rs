@@ -1,6 +1,6 @@
 //! v7-E3: how a VM ends that has many vCPUs.
 
-use super::{right_on_threads, right_runs, vm};
+use super::{right_runs, vm};
 use crate::checks::{Bench, Problem};
 use crate::host_order::HostOrder;
 use common::Ending;
@@ -35,8 +35,7 @@ pub(super) fn one_ends_all(bench: &Bench<'_>) -> Result<(), Problem> {
     in_every_order(bench, "stopper")?;
     in_every_order(bench, "dying")?;
     the_first_ending_counts(bench)?;
-    owner_ends_all(bench)?;
-    right_on_threads(bench, beside_talker("stopper", bench.seed, 3), 2)
+    owner_ends_all(bench)
 }
 
 /// The owner wants it off when it is off already, and another VM still runs: it
@@ -66,6 +65,5 @@ fn owner_ends_all(bench: &Bench<'_>) -> Result<(), Problem> {
 
 pub(super) fn the_last_one_ends_it(bench: &Bench<'_>) -> Result<(), Problem> {
     in_every_order(bench, "last-one-out")?;
-    in_every_order(bench, "all-asleep")?;
-    right_on_threads(bench, beside_talker("all-asleep", bench.seed, 3), 2)
+    in_every_order(bench, "all-asleep")
 }

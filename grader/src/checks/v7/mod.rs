@@ -6,11 +6,12 @@ mod fairness;
 mod interrupts;
 mod sharing;
 mod spinning;
+mod threads;
 mod together;
 
-use super::{Bench, Check, Course, HostRun, Problem, orders};
+use super::{Bench, Check, Course, HostRun, Problem};
 use crate::host_order::{HostOrder, VmOrder};
-use evidence::host::{Order, Outcome};
+use evidence::host::Outcome;
 
 /// Version 7's exercises and checks.
 pub const COURSE: Course = Course {
@@ -73,7 +74,7 @@ const CHECKS: &[Check] = &[
         points: 10,
         tests: "in whatever order threads take the locks, nobody waits for ever, and no wake is lost",
         exercises: &["v7-E1", "v7-E2", "v7-E3", "v7-E4"],
-        run: orders::none_is_bad,
+        run: threads::no_wake_lost_in_any_order,
     },
     Check {
         name: "spinning-gives-way",
@@ -145,13 +146,4 @@ fn nobody_is_left(run: &HostRun) -> Result<(), Problem> {
         .failed("every VM has ended, and so has each of its vCPUs")
         .thought("which vCPU is left, and who should have told it that its machine is off?")
         .into())
-}
-
-/// The same with a thread of the host for each physical CPU, so many times. The
-/// host may take the CPU from any of them for any time, and the others' clocks
-/// go on: so there is no limit but the host's.
-fn right_on_threads(bench: &Bench<'_>, order: HostOrder, times: u64) -> Result<(), Problem> {
-    let order = order.order(Order::Threads).limit(1 << 40);
-    right_runs(bench, order.seeds(times).patience(60))?;
-    Ok(())
 }

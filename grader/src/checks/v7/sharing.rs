@@ -1,6 +1,6 @@
 //! v7-E1: vCPUs that share a machine, and what each has to itself.
 
-use super::{right_on_threads, right_runs, vm};
+use super::{right_runs, vm};
 use crate::checks::{Bench, Problem};
 use crate::host_order::HostOrder;
 use evidence::host::Order;
@@ -16,8 +16,7 @@ pub(super) fn vcpus_share_one_machine(bench: &Bench<'_>) -> Result<(), Problem> 
             right_runs(bench, order.order(Order::Fair(seed)))?;
         }
     }
-    let order = HostOrder::new([vm("together", bench.seed)]).pcpus(2);
-    right_on_threads(bench, order, 2)
+    Ok(())
 }
 
 /// Short, so that each is taken off its physical CPU again and again.
