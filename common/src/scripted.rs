@@ -233,7 +233,11 @@ impl Vcpu for ScriptedVcpu {
                 self.window = false;
                 return Exit::WindowOpen;
             }
-            let over = match self.script.front_mut().expect("the script is not over") {
+            let over = match self
+                .script
+                .front_mut()
+                .expect("a vcpu that has come to its end is not run again")
+            {
                 Play::Compute(ticks) => ScriptedVcpu::compute(pcpu, ticks, until),
                 Play::ComputeForEver => ScriptedVcpu::compute(pcpu, &mut u64::MAX.clone(), until),
                 Play::Interrupts(open) => {

@@ -11,26 +11,26 @@ use v7::{Mitigation, Scheduler};
 
 /// All that is tried.
 pub const SCENARIOS: &[Scenario] = &[
-        Scenario {
-            name: "two vCPUs that wake each other in turn",
-            run: ball_game,
-        },
-        Scenario {
-            name: "one vCPU that interrupts all its siblings",
-            run: broadcast,
-        },
-        Scenario {
-            name: "one vCPU that switches the machine off while the others sleep",
-            run: switching_off,
-        },
-        Scenario {
-            name: "vCPUs that come to their end one by one",
-            run: one_by_one,
-        },
-        Scenario {
-            name: "vCPUs that spin and yield to each other",
-            run: yielding,
-        },
+    Scenario {
+        name: "two vCPUs that wake each other in turn",
+        run: ball_game,
+    },
+    Scenario {
+        name: "one vCPU that interrupts all its siblings",
+        run: broadcast,
+    },
+    Scenario {
+        name: "one vCPU that switches the machine off while the others sleep",
+        run: switching_off,
+    },
+    Scenario {
+        name: "vCPUs that come to their end one by one",
+        run: one_by_one,
+    },
+    Scenario {
+        name: "vCPUs that spin and yield to each other",
+        run: yielding,
+    },
 ];
 
 /// Slices so short that every turn of a script is several of them.

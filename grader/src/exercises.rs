@@ -2,7 +2,8 @@
 //!
 //! An exercise is found by its number: the documentation of the function to
 //! fill in has the heading `# Exercise v1-E3: title`, and a hole that is still
-//! open says `todo!("v1-E3: …")`.
+//! open says `todo!("v1-E3: …")`, or `// TODO v1-E3: …` where the code around it
+//! works without it, only not yet well.
 
 use crate::markers;
 use crate::stages::Stage;
@@ -74,7 +75,12 @@ impl Sources {
     /// The holes of `exercise` that are still open.
     pub fn holes(&self, exercise: &str) -> Vec<Place> {
         let stub = format!("todo!(\"{exercise}:");
-        self.lines(|line| !line.trim_start().starts_with("//") && line.contains(&stub))
+        let comment = format!("// TODO {exercise}:");
+        self.lines(|line| {
+            let line = line.trim_start();
+            let stops = !line.starts_with("//") && line.contains(&stub);
+            stops || line.contains(&comment) && markers::first_marker(line).is_none()
+        })
     }
 
     /// Whether these are the marked sources, of which handouts are made.
@@ -136,5 +142,12 @@ mod tests {
     fn an_open_hole_goes_before_documentation_and_a_comment_is_no_hole() {
         assert_eq!(lines(sources().places("v1-E4")), [8]);
         assert!(sources().holes("v1-E3").is_empty());
+    }
+
+    #[test]
+    fn a_hole_that_stops_nobody_is_a_comment_that_begins_with_todo() {
+        let text = "x // TODO v1-E1: y\n// TODO v1-E1: z\n// STUB: // TODO v1-E1: a\n// v1-E1: b\n";
+        let sources = Sources(vec![(String::from("a.rs"), text.to_string())]);
+        assert_eq!(lines(sources.holes("v1-E1")), [1, 2]);
     }
 }

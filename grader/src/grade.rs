@@ -79,6 +79,7 @@ impl Grading {
         };
         let bench = Bench::new(workspace, stage.name, &runner, self.seed);
         let mut verdict = blank(stage, checks);
+        verdict.first_hole = first_hole(stage, &sources);
         for check in checks {
             let made = self.make(check, &bench, &sources)?;
             watch(Progress::Made(&made));
@@ -170,7 +171,16 @@ fn blank(stage: &'static Stage, checks: &[&'static Check]) -> StageVerdict {
         points: 0,
         of: checks.iter().map(|check| check.points).sum(),
         checks: Vec::new(),
+        first_hole: None,
     }
+}
+
+/// The first exercise in the order of the course that has a hole.
+fn first_hole(stage: &Stage, sources: &Sources) -> Option<Decides> {
+    let exercises = Course::of(stage)?.exercises.iter();
+    let mut holes = exercises.map(|one| (one.name, sources.holes(one.name)));
+    let (exercise, places) = holes.find(|(_, holes)| !holes.is_empty())?;
+    Some(Decides::new(exercise, &places))
 }
 
 /// The verdict on a version that does not compile.

@@ -42,6 +42,10 @@ pub struct StageVerdict {
     pub of: u32,
     /// The checks, in the order in which a student gets there.
     pub checks: Vec<CheckVerdict>,
+    /// The first exercise with a hole in the sources, for the person who asks
+    /// what is next; no part of the verdict.
+    #[serde(skip)]
+    pub first_hole: Option<Decides>,
 }
 
 /// The verdict of one check.

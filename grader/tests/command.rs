@@ -23,7 +23,7 @@ fn refused(arguments: &[&str]) -> (Option<i32>, String) {
 fn what_does_not_exist_is_named_with_what_does_and_what_is_next() {
     for (arguments, wrong, meant) in [
         (&["grade", "v11"][..], "'v11'", "'v1'"),
-        (&["run", "v7"], "'v7'", "many vCPUs"),
+        (&["run", "v8"], "'v8'", "v7"),
         (&["run", "v1", "--guest", "compte"], "'compte'", "'compute'"),
         (
             &["grade", "v1", "--check", "halt-is-success"],

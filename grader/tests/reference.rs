@@ -190,9 +190,11 @@ fn limit(stage: &Stage) -> u64 {
     }
 }
 
+/// From version 5 on what is kept is of sets of VMs: see `show_pieces`.
 #[test]
 fn the_exits_of_the_reference_are_kept() {
-    for stage in graded() {
+    let single = graded().into_iter().filter(|stage| !stage.has_many_vms());
+    for stage in single {
         let mut table = String::new();
         for guest in Guest::made_for(stage) {
             let name = guest.name();

@@ -48,8 +48,8 @@ pub struct Expected {
 pub enum Ending {
     /// It writes this value to the exit port.
     Exit(u32),
-    /// It halts with interrupts off, on all its vCPUs, so nothing can wake it.
-    /// Not a success.
+    /// It halts on all its vCPUs, with interrupts off or with nobody left to send
+    /// one, so nothing can wake it. Not a success.
     Halt,
     /// The instruction at the symbol `deed` cannot be carried out. A guest that
     /// survives it says so and exits with [`SURVIVED`].

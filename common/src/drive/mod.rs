@@ -10,6 +10,7 @@
 //! A driver never decides which vCPU runs, and the scheduler never decides when
 //! it is called.
 
+mod host_cpus;
 mod stepper;
 mod threads;
 

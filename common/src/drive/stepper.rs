@@ -184,6 +184,7 @@ mod tests {
         fn schedule_once(&mut self, pcpu: &mut Pcpu<()>) -> Progress {
             self.calls.push((pcpu.id, pcpu.now));
             pcpu.pass(pcpu.before_horizon(10_000));
+            pcpu.kick.take();
             match pcpu.now < self.work {
                 true => Progress::Ran,
                 false => Progress::Idle { wake: Time::NEVER },

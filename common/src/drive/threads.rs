@@ -1,5 +1,6 @@
 //! One host thread for each physical CPU.
 
+use super::host_cpus::HostCpus;
 use super::{Control, Outcome, Progress, Schedule};
 use crate::sync::Mutex;
 use crate::{Kick, Pcpu, Time};
@@ -22,6 +23,7 @@ pub fn threads<C: Send, S: Schedule<C> + Copy + Send + Sync>(
     control: &mut Control<'_, S>,
 ) -> Outcome {
     let host = Host {
+        cpus: HostCpus::allowed(),
         kicks: pcpus.iter().map(|pcpu| pcpu.kick.clone()).collect(),
         limit,
         over: AtomicBool::new(false),
@@ -45,6 +47,7 @@ pub fn threads<C: Send, S: Schedule<C> + Copy + Send + Sync>(
 
 /// What the threads share.
 struct Host {
+    cpus: HostCpus,
     kicks: Vec<Kick>,
     limit: Time,
     /// All threads are to come to their end.
@@ -79,7 +82,7 @@ impl Host {
         mut control: Option<&mut Control<'_, S>>,
     ) {
         let _guard = EndOnPanic(self);
-        pin(pcpu.id);
+        let _pin = self.cpus.pin(pcpu.id);
         let mut next_command = match control {
             Some(_) => Time::ZERO,
             None => Time::NEVER,
@@ -143,27 +146,6 @@ impl Host {
         self.kicks.iter().for_each(Kick::kick);
     }
 }
-
-/// Keeps the calling thread on one CPU of the host, so that its caches stay warm
-/// for the guest. Where the host does not let us, it runs anywhere.
-#[cfg(target_os = "linux")]
-fn pin(number: usize) {
-    use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
-    let this = nix::unistd::Pid::from_raw(0);
-    let Ok(allowed) = sched_getaffinity(this) else {
-        return;
-    };
-    let cpus: Vec<_> = (0..CpuSet::count())
-        .filter(|cpu| allowed.is_set(*cpu).unwrap_or(false))
-        .collect();
-    let mut one = CpuSet::new();
-    if !cpus.is_empty() && one.set(cpus[number % cpus.len()]).is_ok() {
-        let _ = sched_setaffinity(this, &one);
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn pin(_number: usize) {}
 
 #[cfg(test)]
 mod tests {

@@ -6,9 +6,9 @@ use crate::host_order::{HostObservation, HostOrder};
 use crate::host_trace;
 use crate::text;
 use crate::vm_fate::VmFate;
-use common::trace::{Event, Record, VcpuName};
+use common::trace::{Device, Event, Record, VcpuName};
 use common::{Ending, Exit, Time};
-use evidence::host::{Account, Deed, Outcome, RunEvidence, Violation, What};
+use evidence::host::{Account, Deed, Lost, Outcome, RunEvidence, Violation, What};
 use guests::catalogue::{self, Expected};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -182,13 +182,56 @@ impl HostRun {
     /// # Errors
     /// The first violation.
     pub fn expect_no_violations(&self) -> Result<(), Problem> {
-        if let Some(violation) = self.evidence().violations.first() {
-            return Err(self.violated(violation).into());
+        self.expect_no(|_| true)?;
+        self.expect_over()
+    }
+
+    /// Passes if the machine saw none of the violations that `counts` picks.
+    ///
+    /// # Errors
+    /// The first of them.
+    pub fn expect_no(&self, counts: impl Fn(&What) -> bool) -> Result<(), Problem> {
+        let mut violations = self.evidence().violations.iter();
+        match violations.find(|violation| counts(&violation.what)) {
+            None => Ok(()),
+            Some(violation) => Err(self.violated(violation).into()),
         }
+    }
+
+    /// Passes if the version came to the end of the run, whatever became of the
+    /// VMs.
+    ///
+    /// # Errors
+    /// What became of it instead.
+    pub fn expect_over(&self) -> Result<(), Problem> {
         match self.fate {
             None => Ok(()),
             Some(_) => Err(self.failed("all VMs run until they end").into()),
         }
+    }
+
+    /// Passes if by the version's own books everybody was always in one place.
+    ///
+    /// # Errors
+    /// The first time that somebody was not.
+    pub fn expect_nobody_lost(&self) -> Result<(), Problem> {
+        let Some(Lost { time, wrong }) = &self.evidence().lost else {
+            return Ok(());
+        };
+        let mut records = self.evidence().records.iter();
+        let at = records.rposition(|record| record.time <= *time);
+        let failure = self.failure(
+            "every VM stands in one place: where its state says",
+            format!("at {time} {wrong}"),
+            None,
+            at,
+        );
+        Err(failure
+            .thought(
+                "who last changed where this VM is? They had to change two things, the queue and \
+                 the VM's place. Which of them is as it was?",
+            )
+            .into())
     }
 
     /// Passes if every VM did what its model says.
@@ -377,6 +420,25 @@ impl HostRun {
         let first = last.saturating_sub(BEFORE);
         let shown = self.records().skip(first).take(last - first);
         shown.map(|(_, vcpu, record)| line(vcpu, record)).collect()
+    }
+
+    /// What happened last until record number `at`, without the chatter of the
+    /// consoles and their ports: who ran, who halted, and what woke them.
+    pub fn switches_until(&self, at: usize) -> Vec<String> {
+        let images = &self.observation.images;
+        let pcpus = self.order.scenario.pcpus;
+        let shown = |event| match event {
+            Event::Runs(_) | Event::Idle | Event::Inject(_) => true,
+            Event::Exit(exit) => exit == Exit::Halted,
+            Event::Device(access) => access.device == Device::ExitPort,
+            Event::Enter { .. } | Event::Trap { .. } => false,
+        };
+        let records = self.records().take(at + 1);
+        let lines: Vec<_> = records
+            .filter(|(_, _, record)| shown(record.event))
+            .map(|(_, vcpu, record)| host_trace::line(vcpu, record, images, pcpus))
+            .collect();
+        lines[lines.len().saturating_sub(BEFORE)..].to_vec()
     }
 
     /// The command that makes the same run.

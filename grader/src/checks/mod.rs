@@ -9,12 +9,16 @@ mod bench;
 mod failure;
 mod host_run;
 mod interrupts;
+mod naps;
 mod orders;
 mod run;
 mod v1;
 mod v2;
 mod v3;
 mod v4;
+mod v5;
+mod v6;
+mod v7;
 
 pub use bench::Bench;
 pub use failure::{Failure, Problem};
@@ -58,6 +62,9 @@ impl Course {
             "v2" => Some(v2::COURSE),
             "v3" => Some(v3::COURSE),
             "v4" => Some(v4::COURSE),
+            "v5" => Some(v5::COURSE),
+            "v6" => Some(v6::COURSE),
+            "v7" => Some(v7::COURSE),
             _ => None,
         }
     }

@@ -41,7 +41,8 @@ pub(super) fn none_is_bad(bench: &Bench<'_>) -> Result<(), Problem> {
 
 /// What is told about an order that went wrong.
 fn told(failure: search::Failure) -> Failure {
-    let (seen, thought, not_yet) = words(&failure.what);
+    let locked = !failure.waiting.is_empty();
+    let (seen, thought, not_yet) = words(&failure.what, locked);
     let waits = failure
         .waiting
         .iter()
@@ -61,22 +62,26 @@ fn told(failure: search::Failure) -> Failure {
 }
 
 /// What was seen, a question, and the exercise that is still to be done, if that
-/// is why.
-fn words(what: &What) -> (String, String, Option<String>) {
+/// is why. `locked` says whether threads wait for locks.
+fn words(what: &What, locked: bool) -> (String, String, Option<String>) {
     match what {
+        What::Deadlock if locked => (
+            "an order in which threads wait for each other's locks".into(),
+            "who holds one lock and asks for another, and who does it the other way round?".into(),
+            None,
+        ),
         What::Deadlock => (
-            "an order in which nobody can go on: threads wait for each other's locks, or sleep \
-             with nobody left to wake them"
-                .into(),
-            "who holds one lock and asks for another, and who does it the other way round? If \
-             nobody waits for a lock: what came just before a thread fell asleep, and where did it \
-             look last?"
+            "an order in which all sleep, and nobody is left to wake them".into(),
+            "what came just before a thread fell asleep: was it there to be seen when the thread \
+             looked last, and did a kick come after it?"
                 .into(),
             None,
         ),
         What::Endless => (
             "an order in which they go round and round".into(),
-            "which loop waits for something that only another thread can do?".into(),
+            "which loop waits for something that only another thread can do? What was noted for \
+             later, and who takes the note away?"
+                .into(),
             None,
         ),
         What::Panic(panic) => {

@@ -142,7 +142,9 @@ fn explain(paint: Paint, stage: &StageVerdict, check: &CheckVerdict, failure: &F
     }
     row("thought", &failure.thought);
     row("again", &failure.again);
-    row("look", &failure.look);
+    if !failure.look.is_empty() {
+        row("look", &failure.look);
+    }
 }
 
 /// Places as `folder/a.rs:3, :9, b.rs:7`: what was said is not said again.
@@ -192,17 +194,19 @@ fn next(paint: Paint, stage: &StageVerdict) {
         .iter()
         .filter(|check| check.is_not_yet())
         .collect();
-    let failures = waiting.iter().filter_map(|check| check.failure.as_ref());
-    let Some(exercise) = failures
-        .filter_map(|failure| failure.not_yet.as_ref())
+    let failures = || waiting.iter().filter_map(|check| check.failure.as_ref());
+    // Code may run into a later hole before an earlier one.
+    let first = stage.first_hole.as_ref().map(|hole| &hole.exercise);
+    let reached = failures().filter_map(|failure| failure.not_yet.as_ref());
+    let Some(exercise) = reached
         .min()
+        .map(|reached| first.unwrap_or(reached).min(reached))
     else {
         return;
     };
-    let decides = waiting
-        .iter()
-        .filter_map(|check| check.failure.as_ref())
+    let decides = failures()
         .flat_map(|failure| &failure.places)
+        .chain(&stage.first_hole)
         .find(|decides| decides.exercise == *exercise);
     let place = decides
         .map(|decides| places(&decides.places))

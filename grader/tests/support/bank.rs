@@ -12,6 +12,10 @@
 //! ====
 //! new text
 //! ```
+//!
+//! A mistake that is a race may have a line `may: CHECK` behind `fails:`. It names a
+//! check that lets real threads loose, which meet the race in one run and not in the
+//! next; some other check must find it every time.
 
 use lab::markers;
 use lab::stages::Stage;
@@ -22,6 +26,8 @@ pub struct Change {
     pub why: String,
     /// The checks that must fail, and no others.
     pub fails: Vec<String>,
+    /// Checks with real threads, which may fail or not: the mistake is a race.
+    pub may: Vec<String>,
     edits: Vec<Edit>,
 }
 
@@ -61,10 +67,13 @@ fn parse(name: &str, text: &str) -> Change {
             .trim()
     };
     let fails = field("fails:").split(", ").filter(|check| *check != "none");
+    let may = head.lines().find_map(|line| line.strip_prefix("may:"));
+    let may = may.into_iter().flat_map(|names| names.trim().split(", "));
     Change {
         name: name.to_string(),
         why: field("why:").to_string(),
         fails: fails.map(str::to_string).collect(),
+        may: may.map(str::to_string).collect(),
         edits: parts.map(|part| edit(name, part)).collect(),
     }
 }
@@ -93,7 +102,8 @@ impl Change {
         text
     }
 
-    /// Whether all its changes lie where students write: in solutions.
+    /// Whether all its changes lie where students write: in solutions. (A line
+    /// that marks one may stand there to tell it from another.)
     pub fn stays_in_solutions(&self, solutions: &[(String, String)]) -> bool {
         self.edits.iter().all(|edit| {
             let source = solutions
@@ -102,7 +112,9 @@ impl Change {
             let lines = source
                 .map(|(_, text)| markers::solution_lines(text))
                 .unwrap_or_default();
-            edit.old.lines().all(|line| lines.contains(&line.trim()))
+            let inside =
+                |line: &str| lines.contains(&line.trim()) || markers::first_marker(line).is_some();
+            edit.old.lines().all(inside)
         })
     }
 }

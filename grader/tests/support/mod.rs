@@ -26,10 +26,14 @@ pub fn stage(name: &str) -> &'static Stage {
     Stage::find(name, &workspace()).expect("the version is there")
 }
 
-/// The versions that can be graded.
+/// The versions that can be graded. `HEPTAVISOR_STAGE=v5` asks for one of them.
 pub fn graded() -> Vec<&'static Stage> {
+    let only = std::env::var("HEPTAVISOR_STAGE").unwrap_or_default();
     let all = Stage::all_in(&workspace()).into_iter();
-    all.filter(|stage| Course::of(stage).is_some()).collect()
+    let graded = all.filter(|stage| Course::of(stage).is_some() && stage.name.contains(&only));
+    let graded: Vec<_> = graded.collect();
+    assert!(!graded.is_empty(), "no version '{only}' can be graded");
+    graded
 }
 
 /// The sources of a version as their files' names and texts.

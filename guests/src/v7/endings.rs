@@ -1,9 +1,11 @@
 //! Guests that show how a machine with several vCPUs ends: `stopper` by one
-//! vCPU's word, `last-one-out` when nobody is left, `dying` by one vCPU's death.
+//! vCPU's word, `last-one-out` when nobody is left, `all-asleep` when nobody is
+//! left to wake anybody, `dying` by one vCPU's death.
 
 use crate::asm::Asm;
 use crate::catalogue::{Ending, Expected, Guest, SURVIVED};
 use crate::image::Image;
+use crate::kernel::apic::{self, Target};
 use crate::kernel::interrupts::vector::NOT_PRESENT;
 use crate::kernel::smp;
 use crate::random::Random;
@@ -12,7 +14,7 @@ use crate::{console, program, x64};
 const VCPUS: u8 = 4;
 
 /// The catalogue's entries.
-pub(super) const GUESTS: [Guest; 3] = [
+pub(super) const GUESTS: [Guest; 4] = [
     Guest {
         name: "stopper",
         about: "ends the machine from its last vCPU while the others sleep, compute and wait",
@@ -26,6 +28,13 @@ pub(super) const GUESTS: [Guest; 3] = [
         vcpus: VCPUS,
         build: build_last_one_out,
         expected: expected_last_one_out,
+    },
+    Guest {
+        name: "all-asleep",
+        about: "puts one vCPU after the other to sleep, until none is left to wake another",
+        vcpus: VCPUS,
+        build: build_all_asleep,
+        expected: expected_all_asleep,
     },
     Guest {
         name: "dying",
@@ -113,6 +122,14 @@ fn turns(seed: u64) -> [u64; VCPUS as usize] {
     turns
 }
 
+/// The vCPUs in the order of their turns.
+fn in_order(seed: u64) -> Vec<usize> {
+    let turns = turns(seed);
+    let mut order: Vec<usize> = (0..turns.len()).collect();
+    order.sort_by_key(|vcpu| turns[*vcpu]);
+    order
+}
+
 fn build_last_one_out(seed: u64) -> Image {
     smp::build_kernel(VCPUS, |asm| {
         asm.words("turns", &turns(seed));
@@ -126,12 +143,74 @@ fn build_last_one_out(seed: u64) -> Image {
 }
 
 fn expected_last_one_out(seed: u64) -> Expected {
-    let turns = turns(seed);
-    let mut order: Vec<usize> = (0..turns.len()).collect();
-    order.sort_by_key(|vcpu| turns[*vcpu]);
     let line = |vcpu: &usize| format!("last-one-out: vCPU {vcpu} leaves\n");
     Expected {
-        console: order.iter().map(line).collect::<String>().into_bytes(),
+        console: in_order(seed)
+            .iter()
+            .map(line)
+            .collect::<String>()
+            .into_bytes(),
+        ending: Ending::Halt,
+    }
+}
+
+/// For each turn whether who has it then sleeps with interrupts open. The last
+/// two differ: one can be woken by nothing, the other only by the one before.
+fn sleeps_open(seed: u64) -> [bool; VCPUS as usize] {
+    let last = seed.is_multiple_of(2);
+    [true, false, !last, last]
+}
+
+/// As [`build_last_one_out`], but some sleep with interrupts open, and could be
+/// woken if somebody were awake to do so. The last one sends an interrupt to the
+/// one of turn 1, who has them closed for ever.
+fn build_all_asleep(seed: u64) -> Image {
+    let turns = turns(seed);
+    let closed = in_order(seed)[1] as i32;
+    let open = turns.map(|turn| u64::from(sleeps_open(seed)[turn as usize]));
+    smp::build_kernel(VCPUS, |asm| {
+        asm.words("turns", &turns);
+        asm.words("open", &open);
+        x64!(asm ; lea rax, [->turns] ; mov rax, [rax + 8 * r15]);
+        smp::await_turn(asm);
+        smp::introduce(asm, "all-asleep");
+        console::text(asm, FALLS_ASLEEP);
+        x64!(asm
+            ; cmp DWORD [->turn], i32::from(VCPUS - 1)
+            ; jne >not_last
+            ; mov eax, closed
+        );
+        apic::send(asm, Target::Number, IN_VAIN);
+        x64!(asm ; not_last:);
+        smp::end_turn(asm);
+        x64!(asm
+            ; lea rax, [->open]
+            ; cmp QWORD [rax + 8 * r15], 0
+            ; jne >sleep
+        );
+        smp::halt_for_ever(asm);
+        x64!(asm
+            ; sleep:
+            ; sti
+            ; hlt
+            ; jmp <sleep
+        );
+    })
+}
+
+/// The vector of an interrupt that nobody takes.
+const IN_VAIN: u8 = 0x40;
+
+const FALLS_ASLEEP: &str = " falls asleep\n";
+
+fn expected_all_asleep(seed: u64) -> Expected {
+    let line = |vcpu: &usize| format!("all-asleep: vCPU {vcpu}{FALLS_ASLEEP}");
+    Expected {
+        console: in_order(seed)
+            .iter()
+            .map(line)
+            .collect::<String>()
+            .into_bytes(),
         ending: Ending::Halt,
     }
 }

@@ -12,11 +12,12 @@ mod endings;
 mod patterns_smp;
 mod ping_pong;
 mod together;
+mod waits_for_nobody;
 
 use crate::catalogue::Guest;
 
 /// The guests of version 7, in the order in which to try them.
-static GUESTS: [&[Guest]; 8] = [
+static GUESTS: [&[Guest]; 9] = [
     &[together::GUEST],
     &[barrier::GUEST],
     &[patterns_smp::GUEST],
@@ -24,6 +25,7 @@ static GUESTS: [&[Guest]; 8] = [
     &[broadcast::GUEST],
     &[busy_target::GUEST],
     &contended::GUESTS,
+    &[waits_for_nobody::GUEST],
     &endings::GUESTS,
 ];
 

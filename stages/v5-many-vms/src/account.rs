@@ -51,7 +51,7 @@ impl Account {
             State::Created | State::Ended(_) => {}
         }
         // END SOLUTION
-        // STUB: // v5-E5: count the ticks since the last time
+        // STUB: // TODO v5-E5: count the ticks since the last time
     }
 
     /// All that was counted.

@@ -48,7 +48,8 @@ impl<T: Copy + Ord> Runqueue<T> {
         // STUB: todo!("v5-E3: put somebody into the queue")
     }
 
-    /// Takes the first in the order out.
+    /// Takes the first in the order out. From now on the
+    /// [`floor`](Runqueue::floor) is at least its pass.
     pub fn take(&mut self) -> Option<(T, Share)> {
         // BEGIN SOLUTION
         let ((pass, name), share) = self.ready.pop_first()?;
@@ -72,7 +73,7 @@ impl<T: Copy + Ord> Runqueue<T> {
         // BEGIN SOLUTION
         share.pass = share.pass.max(self.floor.saturating_sub(credit));
         // END SOLUTION
-        // STUB: // v5-E4: lift the pass of somebody who was away
+        // STUB: // TODO v5-E4: lift the pass of somebody who was away
         self.put_back(name, share);
         share
     }

@@ -55,8 +55,12 @@ impl<R: Runnable> Scheduler<R> {
         let home = place.pcpu;
         let mut local = self.open_queue_at(&mut place, home);
         place.share = local.join(Ticket::of(id, &place), place.share, 0);
+        let is_crowded = local.is_crowded();
         drop(local);
         self.slots[place.pcpu].kick.kick();
+        if is_crowded {
+            self.call_one_that_idles(&place);
+        }
         Ok(())
     }
 

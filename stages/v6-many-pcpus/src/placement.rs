@@ -88,6 +88,20 @@ impl<R: Runnable> Scheduler<R> {
         // STUB: todo!("v6-E2: put it into a queue")
     }
 
+    /// `place` is on a queue that is crowded. One that idles would sleep on, and
+    /// never see it: it is to come and fetch somebody, if it may run this one.
+    pub(crate) fn call_one_that_idles(&self, place: &Place) {
+        let slots = self.slots.iter().enumerate();
+        let mut allowed = slots.filter(|(id, _)| place.affinity.allows(*id));
+        let found = allowed.find(|(_, slot)| {
+            let local = slot.local();
+            local.online && local.is_free()
+        });
+        if let Some((_, slot)) = found {
+            slot.kick.kick();
+        }
+    }
+
     /// Lets somebody sleep, on the queue of a physical CPU that is plugged in.
     pub(crate) fn lay_down(&self, id: Id, place: &mut Place, wake: Time) {
         let here = place.pcpu;
@@ -133,8 +147,8 @@ impl<R: Runnable> Scheduler<R> {
     /// half)
     ///
     /// Of those that are plugged in and that it may use: where it was last, if
-    /// that idles (its data may still be in the caches there); or else one that
-    /// idles; or else where it was last; or else, if it may not be there any
+    /// that is [free](Local::is_free) (its data may still be in the caches there);
+    /// or else one that is free; or else where it was last; or else, if it may not be there any
     /// more, where the load is least. If it may use none that is plugged in, it
     /// may use all: better in the wrong place than nowhere.
     ///
@@ -143,7 +157,7 @@ impl<R: Runnable> Scheduler<R> {
         // BEGIN SOLUTION
         let look = |id: usize| {
             let local = self.slots[id].local();
-            (local.online, local.idle, local.load())
+            (local.online, local.is_free(), local.load())
         };
         let seen: Vec<_> = (0..self.slots.len()).map(look).collect();
         let online = |id: &usize| seen[*id].0;
@@ -151,12 +165,12 @@ impl<R: Runnable> Scheduler<R> {
         if usable.iter().any(|id| place.affinity.allows(*id)) {
             usable.retain(|id| place.affinity.allows(*id));
         }
-        let idles = |id: &usize| seen[*id].1;
+        let free = |id: &usize| seen[*id].1;
         let last = usable.iter().copied().find(|id| *id == place.pcpu);
-        let idle = usable.iter().copied().find(idles);
+        let other = usable.iter().copied().find(free);
         let least = usable.iter().copied().min_by_key(|id| seen[*id].2);
-        last.filter(idles)
-            .or(idle)
+        last.filter(free)
+            .or(other)
             .or(last)
             .or(least)
             .unwrap_or(place.pcpu)

@@ -180,6 +180,16 @@ impl Local {
         self.waiting_weight + u64::from(running)
     }
 
+    /// It idles, and nobody has been put here since.
+    pub fn is_free(&self) -> bool {
+        self.idle && self.waiting() == 0
+    }
+
+    /// There is more work here than one physical CPU can do at once.
+    pub fn is_crowded(&self) -> bool {
+        self.waiting() + usize::from(self.current.is_some()) > 1
+    }
+
     /// Those who wait, in their order.
     pub fn ready(&self) -> impl DoubleEndedIterator<Item = (Ticket, Share)> {
         self.promoted.into_iter().chain(self.queue.ready())

@@ -109,7 +109,8 @@ impl<R: Runnable> Scheduler<R> {
     /// A name in the queue is only a hint. Take it out under the queue's lock,
     /// open that lock, and then ask the place of the entry: is it still
     /// [`State::Ready`], on *this* physical CPU? If not, somebody was faster: on
-    /// to the next name. If so, it is [`State::Running`] from now on;
+    /// to the next name. If so, it is [`State::Running`] from now on, and whatever
+    /// came for it so far it will see in this turn: `woken` is no more;
     /// [`begin`](Scheduler::begin) does the rest.
     fn pick(&self, pcpu: &mut Pcpu<R::Cpu>) -> Option<(Arc<Entry<R>>, Time)> {
         // BEGIN SOLUTION
@@ -162,8 +163,9 @@ impl<R: Runnable> Scheduler<R> {
     /// # Exercise v6-E1: a turn with a queue that others use too (last third)
     ///
     /// A kick only means that something may have changed: the VM stays where it
-    /// is, and `keep_on` will look. So does a time that was up because a
-    /// sleeper was due, before the slice was over. All else puts the VM away.
+    /// is, and `keep_on` will look. So it does when its time is up: that may be
+    /// because a sleeper is due, and if the slice is over, `keep_on` sees that,
+    /// too, and balances. All else puts the VM away.
     fn after(&self, pcpu: &mut Pcpu<R::Cpu>, entry: &Entry<R>, stop: Stop) {
         // BEGIN SOLUTION
         match stop {
@@ -226,6 +228,11 @@ impl<R: Runnable> Scheduler<R> {
         }
         let affinity = place.affinity;
         local.put_back(Ticket { id, affinity }, place.share);
+        let is_crowded = local.is_crowded();
+        drop(local);
+        if is_crowded {
+            self.call_one_that_idles(place);
+        }
     }
 
     /// A VM has ended. With the last one all is done, and every physical CPU

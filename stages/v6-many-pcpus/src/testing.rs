@@ -2,7 +2,7 @@
 
 use crate::{Scheduler, Settings};
 use common::devices::Apic;
-use common::drive::{Order, Outcome, Progress, Schedule, Stepper, nothing};
+use common::drive::{Order, Outcome, Progress, Schedule, Stepper};
 use common::scripted::{Play, ScriptedVcpu};
 use common::{Bus, Pcpu, Time};
 use v5::{Id, Processor, Vm};
@@ -28,11 +28,15 @@ impl Host {
         }
     }
 
-    pub(crate) fn start(&mut self, apic: Apic, script: &[Play], settings: Settings) -> Id {
+    pub(crate) fn create(&mut self, apic: Apic, script: &[Play], settings: Settings) -> Id {
         let vcpu = ScriptedVcpu::new(script.iter().copied());
         let bus = Bus::new(Box::new(std::io::sink()));
         let vm = Vm::new(Processor::new(vcpu, apic, ()), bus);
-        let id = self.scheduler.create(vm, settings);
+        self.scheduler.create(vm, settings)
+    }
+
+    pub(crate) fn start(&mut self, apic: Apic, script: &[Play], settings: Settings) -> Id {
+        let id = self.create(apic, script, settings);
         self.scheduler.start(id, Time::ZERO).unwrap();
         id
     }
@@ -43,13 +47,31 @@ impl Host {
 
     /// Runs with the stepper until `limit`, and audits after each step.
     pub(crate) fn run(&mut self, order: Order, limit: u64) -> Outcome {
+        self.run_with(order, limit, Time::NEVER, |_| {})
+    }
+
+    /// The same, and something is asked of the scheduler at a time on the way.
+    pub(crate) fn run_with(
+        &mut self,
+        order: Order,
+        limit: u64,
+        at: Time,
+        mut ask: impl FnMut(&Guests) + Send,
+    ) -> Outcome {
         let Host {
             scheduler,
             pcpus,
             ran,
         } = self;
         let mut audited = Audited { scheduler, ran };
-        Stepper::new(order).run(&mut audited, pcpus, Time(limit), &mut nothing)
+        let mut control = |audited: &mut Audited<'_>, now: Time| {
+            if now < at {
+                return at;
+            }
+            ask(audited.scheduler);
+            Time::NEVER
+        };
+        Stepper::new(order).run(&mut audited, pcpus, Time(limit), &mut control)
     }
 
     /// How long a VM has run.

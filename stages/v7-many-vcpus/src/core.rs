@@ -35,7 +35,7 @@ impl Emulate for Core {
             context.pause_filter = self.pause_filter;
         }
         // END SOLUTION
-        // STUB: // v7-E4: put the filter into the context
+        // STUB: // TODO v7-E4: put the filter into the context
         self.below.before_enter(context)
     }
 

@@ -132,14 +132,16 @@ impl Machine {
         }
     }
 
-    /// vCPU number `vcpu` is awake.
+    /// vCPU number `vcpu` is awake, or about to look whether it is.
     pub(crate) fn rouse(&self, vcpu: u8) {
         self.life.lock().dozing.remove(&vcpu);
     }
 
     /// Whether all who are left doze, and nothing is on its way to any of them.
-    /// Who sends is awake, so nothing can be sent while this is so.
+    /// Who sends is awake, so nothing can be sent while this is so. (A letter to
+    /// one that has come to its end stays where it is.)
     fn is_stuck(&self, life: &Life) -> bool {
-        life.dozing.len() == life.alive && self.mail.iter().all(|mail| mail.lock().is_empty())
+        let waits = |vcpu: &u8| self.mail(*vcpu).is_empty();
+        life.dozing.len() == life.alive && life.dozing.iter().all(waits)
     }
 }

@@ -131,6 +131,14 @@ impl<V: Switch> Scheduler<V> {
         Ok(self.machine(id)?.ending())
     }
 
+    /// How many vCPUs a VM has, those that have ended included.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn vcpus(&self, id: Id) -> Result<u8, LifecycleError> {
+        Ok(self.machine(id)?.entries().len() as u8)
+    }
+
     /// What one vCPU of a VM is doing.
     ///
     /// # Errors

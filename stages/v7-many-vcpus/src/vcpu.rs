@@ -32,13 +32,13 @@ impl<V: Switch> Vcpu<V> {
     ///
     /// # Exercise v7-E1: a vCPU's turn (first half)
     ///
-    /// In this order. A machine that is off has no more turns. Who looks up does
-    /// not doze ([`Machine::rouse`]): if that came after the mail, there would be
-    /// a moment with an empty letter box and everybody dozing, and a sibling
-    /// would take the machine for stuck. Mail before sleep: a letter may be what
-    /// ends it. One that only a sibling can wake dozes ([`Machine::doze`]) and
-    /// sleeps until [`Time::NEVER`]; one that nothing can wake has come to its
-    /// end ([`Machine::leave`]), which is not the end of the machine.
+    /// In this order. A machine that is off has no more turns. Whoever looks up
+    /// counts as awake ([`Machine::rouse`]) *before* it takes its letters: a
+    /// sibling that falls asleep in between would find everybody dozing and every
+    /// box empty. Mail first, then sleep: a letter may be what ends it. One that
+    /// only a sibling can wake dozes ([`Machine::doze`]) and sleeps until
+    /// [`Time::NEVER`]; one that nothing can wake has come to its end
+    /// ([`Machine::leave`]), which is not the end of the machine.
     fn look_up(&mut self, now: Time, peers: &dyn Peers) -> Option<Stop> {
         // BEGIN SOLUTION
         if self.machine.ending().is_some() {
@@ -149,3 +149,6 @@ impl<V: Switch> Runnable for Vcpu<V> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

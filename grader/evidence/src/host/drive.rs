@@ -1,6 +1,6 @@
 //! Calls a version's scheduler, and asks it what the scenario asks.
 
-use super::frame::{CarriedOut, Claim, Ended, Frame};
+use super::frame::{CarriedOut, Claim, Ended, Frame, Lost};
 use super::report::Reporter;
 use super::scenario::{Command, Deed};
 use super::stand::VmParts;
@@ -26,6 +26,15 @@ pub trait Hypervisor {
     /// The version's own: see [`Schedule::schedule_once`].
     fn schedule_once(&mut self, pcpu: &mut Pcpu<Box<dyn Cpu>>) -> Progress;
 
+    /// Whether everybody stands where the version's own books say, and only
+    /// there. It is asked between two steps, when nobody is inside the version.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, in words.
+    fn audit(&self) -> Result<(), String> {
+        Ok(())
+    }
+
     /// What the version's books say about a VM; `None` if there is none.
     fn claim(&self, vm: u32, now: Time) -> Option<Claim>;
 }
@@ -42,6 +51,7 @@ impl<H: Hypervisor> Schedule<Box<dyn Cpu>> for Driven<'_, H> {
         let before = self.watch.last_on(pcpu.id);
         let progress = self.hypervisor.schedule_once(pcpu);
         self.watch.turn(pcpu.id, pcpu.now);
+        self.audit(pcpu.now);
         let after = self.watch.last_on(pcpu.id);
         for vm in before.into_iter().chain(after.filter(|_| after != before)) {
             self.look_whether_ended(vm, pcpu.now);
@@ -51,6 +61,15 @@ impl<H: Hypervisor> Schedule<Box<dyn Cpu>> for Driven<'_, H> {
 }
 
 impl<H: Hypervisor> Driven<'_, H> {
+    /// Reports the first time that somebody is lost or stands in two places. With
+    /// several threads there is no moment at which nobody is inside.
+    fn audit(&self, time: Time) {
+        let looks = self.watch.strict && !self.watch.has_lost_somebody();
+        if looks && let Err(wrong) = self.hypervisor.audit() {
+            self.watch.loses_somebody(Lost { time, wrong });
+        }
+    }
+
     /// Reports the end of a VM as soon as the version knows of it.
     fn look_whether_ended(&mut self, vm: u32, time: Time) {
         let books = &self.watch.vms[vm as usize].books;
@@ -68,11 +87,12 @@ impl<H: Hypervisor> Driven<'_, H> {
 
     /// Asks the version for something. Of a VM that it is to forget it is reported
     /// first how things stand with it.
-    fn ask(&mut self, deed: Deed, time: Time, reporter: &Reporter<'_>) {
+    pub(crate) fn ask(&mut self, deed: Deed, time: Time, reporter: &Reporter<'_>) {
         let end = match deed {
             Deed::Destroy(vm) => Some(reporter.look(vm, time, self.hypervisor.claim(vm, time))),
             _ => None,
         };
+        self.watch.asks(deed);
         let done = self.hypervisor.carry_out(deed, time);
         if done.is_ok() {
             self.watch.done(deed);
@@ -85,6 +105,7 @@ impl<H: Hypervisor> Driven<'_, H> {
             deed,
             refused: done.err(),
         }));
+        self.audit(time);
         if let Some(vm) = deed.vm() {
             self.look_whether_ended(vm, time);
         }

@@ -42,6 +42,8 @@ pub enum Frame {
     Ended(Ended),
     /// The machine saw something that must not be.
     Violation(Violation),
+    /// Somebody is not where the version's own books say, or is there twice.
+    Lost(Lost),
     /// The stand stopped the version, since it got nowhere.
     GivenUp(GivenUp),
     /// The version's code panicked.
@@ -86,6 +88,16 @@ pub struct Violation {
     pub time: Time,
     /// What.
     pub what: What,
+}
+
+/// The version's books contradict each other: somebody is lost, or stands in two
+/// places at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// When that was so for the first time.
+    pub time: Time,
+    /// What the books say, in words.
+    pub wrong: String,
 }
 
 /// What the version's books say about a VM.

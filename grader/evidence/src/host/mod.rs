@@ -28,7 +28,7 @@ mod writer;
 pub use drive::Hypervisor;
 pub use eye::{Eye, What};
 pub use frame::{
-    Account, CarriedOut, Claim, End, Ended, Frame, Outcome, SCHEMA, VcpuEnd, Violation, VmEnd,
+    Account, CarriedOut, Claim, End, Ended, Frame, Lost, Outcome, SCHEMA, VcpuEnd, Violation, VmEnd,
 };
 pub use reader::{Evidence, Reader, RunEvidence};
 pub use scenario::{Command, Deed, Order, Policy, Scenario, VmSetup};

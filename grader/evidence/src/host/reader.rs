@@ -1,6 +1,6 @@
 //! Reads the evidence about many VMs, whole or while it grows.
 
-use super::frame::{CarriedOut, End, Ended, Frame, SCHEMA, Violation, VmEnd};
+use super::frame::{CarriedOut, End, Ended, Frame, Lost, SCHEMA, Violation, VmEnd};
 use crate::frame::{GivenUp, Panic};
 use crate::lines::LinesIn;
 use common::trace::Record;
@@ -35,6 +35,8 @@ pub struct RunEvidence {
     pub ended: Vec<Ended>,
     /// What must not have been.
     pub violations: Vec<Violation>,
+    /// Somebody was lost, by the version's own books: the first time.
+    pub lost: Option<Lost>,
     /// The stand stopped the version.
     pub given_up: Option<GivenUp>,
     /// The version's code panicked: the first panic, which the others follow
@@ -104,6 +106,7 @@ impl RunEvidence {
             commands: Vec::new(),
             ended: Vec::new(),
             violations: Vec::new(),
+            lost: None,
             given_up: None,
             panic: None,
             vms: BTreeMap::new(),
@@ -118,6 +121,7 @@ impl RunEvidence {
             Frame::Console { vm, bytes } => self.consoles.entry(vm).or_default().extend(bytes.0),
             Frame::CarriedOut(done) => self.commands.push(done),
             Frame::Ended(ended) => self.ended.push(ended),
+            Frame::Lost(lost) => self.lost = Some(lost),
             Frame::Violation(violation) => self.violations.push(violation),
             Frame::GivenUp(why) => self.given_up = Some(why),
             Frame::Panic(panic) => {

@@ -1,6 +1,6 @@
 //! What the stand knows of the VMs by itself while they run.
 
-use super::frame::{Frame, Violation};
+use super::frame::{Frame, Lost, Violation};
 use super::scenario::{Deed, Order, Scenario};
 use super::writer::{CONSOLE_BOUND, Writer, is_noise};
 use crate::GivenUp;
@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// How many of a VM's last records are kept.
 const LAST: usize = 32;
@@ -31,6 +31,8 @@ pub(crate) struct Watch {
     /// One thread does everything, so that at each moment it is known who may
     /// run.
     pub(crate) strict: bool,
+    /// Somebody has been lost, by the version's own books.
+    lost: AtomicBool,
     /// Consoles are kept until the end.
     holds_consoles: bool,
 }
@@ -92,6 +94,7 @@ impl Watch {
             ran: pcpus.clone().map(|_| AtomicU32::new(u32::MAX)).collect(),
             turns: pcpus.map(|_| Mutex::new(Clock::new(Time::NEVER))).collect(),
             strict: scenario.order != Order::Threads,
+            lost: AtomicBool::new(false),
             holds_consoles: scenario.seeds > 1,
         }
     }
@@ -107,10 +110,22 @@ impl Watch {
         self.ran[pcpu].store(vm, Ordering::Relaxed);
     }
 
+    /// The version is about to be asked. A VM that is started may run, on another
+    /// thread, before the version comes back.
+    pub(crate) fn asks(&self, deed: Deed) {
+        if let Deed::Start(vm) = deed {
+            let phase = &mut self.vms[vm as usize].books.lock().phase;
+            if *phase == Phase::Created {
+                *phase = Phase::Started;
+            }
+        }
+    }
+
     /// The version has done what was asked.
     pub(crate) fn done(&self, deed: Deed) {
         let phase = match deed {
-            Deed::Start(_) | Deed::Resume(_) => Phase::Started,
+            Deed::Start(_) => return, // since it was asked
+            Deed::Resume(_) => Phase::Started,
             Deed::Pause(_) => Phase::Paused,
             Deed::ShutDown(_) | Deed::Destroy(_) => Phase::Ended,
             Deed::Unplug(_) | Deed::Plug(_) => return,
@@ -126,6 +141,17 @@ impl Watch {
         if seen.violations <= VIOLATIONS {
             self.writer.put(&Frame::Violation(violation));
         }
+    }
+
+    /// Whether it has been reported that somebody is lost.
+    pub(crate) fn has_lost_somebody(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Reports that somebody is lost.
+    pub(crate) fn loses_somebody(&self, lost: Lost) {
+        self.lost.store(true, Ordering::Relaxed);
+        self.writer.put(&Frame::Lost(lost));
     }
 
     /// What takes the events of one physical CPU: reports them, keeps the last

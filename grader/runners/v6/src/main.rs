@@ -55,6 +55,10 @@ impl Hypervisor for V6<'_> {
         self.0.schedule_once(pcpu)
     }
 
+    fn audit(&self) -> Result<(), String> {
+        self.0.audit().map_err(|wrong| format!("vm {wrong}"))
+    }
+
     fn claim(&self, vm: u32, now: Time) -> Option<Claim> {
         let state = self.0.state(Id(vm)).ok()?;
         let account = self.0.account(Id(vm), now).ok()?;

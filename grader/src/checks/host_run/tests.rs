@@ -208,3 +208,41 @@ fn each_run_of_a_sweep_has_a_command_with_its_own_seed() {
         "{commands:?}"
     );
 }
+
+#[test]
+fn a_nap_is_over_when_the_timer_that_the_guest_set_is_due() {
+    use crate::checks::naps::{Nap, naps};
+    let apic = |time, offset: u64, value| {
+        let access = common::trace::DeviceAccess {
+            device: Device::Apic,
+            address: common::bus::APIC + offset,
+            size: common::Size::Dword,
+            write: true,
+            value,
+        };
+        record(0, time, Event::Device(access))
+    };
+    let halted = |time| record(0, time, Event::Exit(Exit::Halted));
+    let mut evidence = ended_well([b"", b""]);
+    evidence.records = vec![
+        record(0, 0, Event::Runs(name(0))),
+        apic(1, 0xf0, 0x1ff),
+        apic(2, 0x320, 32),
+        apic(3, 0x3e0, 0b1011),
+        apic(10, 0x380, 100),
+        halted(50),
+        record(0, 50, Event::Runs(name(1))),
+        record(0, 130, Event::Runs(name(0))),
+        record(0, 130, Event::Inject(32)),
+    ];
+    let nap = Nap {
+        vm: 0,
+        halted: Time(50),
+        at: 5,
+        due: Time(110),
+        woken: Some((Time(130), 8)),
+        stirred: None,
+    };
+    assert_eq!(naps(&run(evidence), 0), [nap]);
+    assert_eq!(nap.late(), 20);
+}

@@ -77,6 +77,48 @@ fn no_pcpu_idles_while_a_vm_waits_elsewhere() {
     assert!(a > 95_000 && b > 95_000, "{a} and {b} of 100,000");
 }
 
+/// A VM that is started at 50,000 on a physical CPU that has been busy with
+/// another one since 0, while a second one sleeps: how long each has run at
+/// 100,000.
+fn started_late(settings: Settings) -> [u64; 2] {
+    let mut host = Host::new(2);
+    let early = host.hog(on(0));
+    let late = host.create(Apic::new(0), &[Play::ComputeForEver], settings);
+    host.run_with(Order::Fair(1), 100_000, Time(50_000), |scheduler| {
+        scheduler.start(late, Time(50_000)).unwrap();
+    });
+    [early, late].map(|id| host.time_of(id))
+}
+
+#[test]
+fn an_idle_pcpu_fetches_one_that_is_started_beside_a_busy_one() {
+    let [early, late] = started_late(on(0));
+    assert!(early > 98_000 && late > 48_000, "{early} and {late}");
+}
+
+#[test]
+fn who_may_run_elsewhere_makes_room_for_one_that_may_not() {
+    let bound = Settings {
+        affinity: Affinity::only(0),
+        ..on(0)
+    };
+    let [early, late] = started_late(bound);
+    assert!(early > 78_000 && late > 28_000, "{early} and {late}");
+}
+
+#[test]
+fn two_who_wake_at_once_on_one_pcpu_run_on_two() {
+    let mut host = Host::new(2);
+    let script = [Play::Nap, Play::END_OF_INTERRUPT, Play::ComputeForEver];
+    let ids = [0, 0].map(|home| host.start(apic_with_timer(5_000), &script, on(home)));
+    // It keeps the other one busy until both sleep.
+    let busy = [Play::Compute(3_000), Play::SWITCH_OFF];
+    host.start(Apic::new(0), &busy, on(1));
+    host.run(Order::Fair(1), 6_000);
+    let times = ids.map(|id| host.time_of(id));
+    assert!(times.iter().all(|time| *time > 900), "{times:?}");
+}
+
 #[test]
 fn a_vm_stays_where_its_affinity_says_even_if_others_idle() {
     let mut host = Host::new(2);

@@ -108,6 +108,16 @@ fn a_machine_whose_vcpus_all_wait_for_each_other_has_halted() {
 }
 
 #[test]
+fn a_letter_to_a_vcpu_that_is_no_more_does_not_keep_the_machine_alive() {
+    let mut host = Host::new(2, Mitigation::None);
+    let leaves = vec![Play::HALT];
+    let writes = [&[Play::Compute(5_000)][..], &send(1), &[Play::HALT]].concat();
+    let id = host.start(&[writes, leaves], Settings::default());
+    assert_eq!(host.run(Order::Fair(1), 50_000), Outcome::Done);
+    assert_eq!(host.scheduler.ending(id), Ok(Some(Ending::Halted)));
+}
+
+#[test]
 fn one_machines_end_is_nothing_to_another() {
     let mut host = Host::new(1, Mitigation::None);
     let dies = vec![

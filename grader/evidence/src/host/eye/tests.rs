@@ -1,7 +1,12 @@
+use super::super::drive::{Driven, Hypervisor};
+use super::super::frame::Claim;
+use super::super::report::Reporter;
 use super::super::scenario::{Deed, Order, Scenario};
+use super::super::stand::VmParts;
 use super::super::writer::Writer;
 use super::super::{Evidence, Violation};
 use super::*;
+use common::drive::Progress;
 use common::scripted::{Scripted, Step};
 use common::{Memory, Trap};
 use std::path::PathBuf;
@@ -28,7 +33,7 @@ impl Scene {
         let contexts = [1, 2].map(|seed| context(seed, Memory::new(4096).unwrap()));
         let vms = contexts.clone().map(|context| vec![context]);
         let watch = Arc::new(Watch::new(writer, vms, &scenario));
-        (0..2).for_each(|vm| watch.done(Deed::Start(vm)));
+        (0..2).for_each(|vm| watch.asks(Deed::Start(vm)));
         let [first, _] = contexts;
         let steps = (0..9)
             .map(|_| Step::new(Trap::Budget, 100).doing(work))
@@ -181,6 +186,77 @@ fn with_threads_a_paused_vm_may_run_on_for_a_moment() {
     scene.watch.done(Deed::Pause(0));
     scene.run(0);
     assert_eq!(scene.violations(), []);
+}
+
+/// A version on which a VM runs, as on another thread, before `start` comes back.
+struct Hasty(Scene);
+
+impl Hypervisor for Hasty {
+    fn create(&mut self, _: VmParts) {}
+
+    fn carry_out(&mut self, _: Deed, _: Time) -> Result<(), String> {
+        self.0.run(0);
+        Ok(())
+    }
+
+    fn schedule_once(&mut self, _: &mut Pcpu<Box<dyn Cpu>>) -> Progress {
+        Progress::Done
+    }
+
+    fn audit(&self) -> Result<(), String> {
+        Err(String::from("vm 0 is nowhere"))
+    }
+
+    fn claim(&self, _: u32, _: Time) -> Option<Claim> {
+        None
+    }
+}
+
+#[test]
+fn who_is_lost_is_reported_once_and_only_if_nobody_else_is_inside() {
+    for (order, expected) in [(Order::Fair(1), Some(Time(5))), (Order::Threads, None)] {
+        let scene = Scene::new(order);
+        let watch = Arc::clone(&scene.watch);
+        let mut driven = Driven {
+            hypervisor: Hasty(scene),
+            watch: &watch,
+        };
+        let reporter = Reporter {
+            images: &[],
+            memories: &[],
+            watch: &watch,
+        };
+        for time in [5, 6] {
+            driven.ask(Deed::Plug(0), Time(time), &reporter);
+        }
+        let evidence = Evidence::read(&evidence_in(&driven.hypervisor.0.folder)).unwrap();
+        let lost = evidence.runs[0].lost.as_ref();
+        assert_eq!(lost.map(|lost| lost.time), expected);
+    }
+}
+
+#[test]
+fn a_vm_may_run_from_the_moment_at_which_its_start_is_asked_for() {
+    for (deed, expected) in [
+        (Deed::Start(0), vec![]),
+        (Deed::Plug(0), vec![What::NotStarted]),
+    ] {
+        let scene = Scene::new(Order::Threads);
+        scene.watch.vms[0].books.lock().phase = Phase::Created;
+        let watch = Arc::clone(&scene.watch);
+        let mut driven = Driven {
+            hypervisor: Hasty(scene),
+            watch: &watch,
+        };
+        let reporter = Reporter {
+            images: &[],
+            memories: &[],
+            watch: &watch,
+        };
+        driven.ask(deed, Time::ZERO, &reporter);
+        let seen = driven.hypervisor.0.violations().into_iter();
+        assert_eq!(seen.map(|one| one.what).collect::<Vec<_>>(), expected);
+    }
 }
 
 #[test]
