@@ -4,14 +4,36 @@ use crate::fate::Fate;
 use crate::vm_fate::VmFate;
 use common::trace::{Record, Text};
 use common::{Ending, Explanation, Symbols};
-use evidence::GivenUp;
 use evidence::host::What;
+use evidence::{Engine, GivenUp};
 use guests::catalogue;
 
-/// One event on one line: when, where, what.
-pub fn moment(record: &Record, symbols: &Symbols) -> String {
-    Text::new(symbols).line(record).to_string()
+/// One event on one line: when, what, and where if the engine tells that.
+pub fn moment(record: &Record, symbols: &Symbols, engine: Engine) -> String {
+    let mut line = Text::new(symbols).line(record);
+    if engine == Engine::Interp {
+        return line.to_string();
+    }
+    line.place.clear();
+    line.to_string().trim_end().to_string()
 }
+
+/// All events, each on a line, below the heads of the columns.
+pub fn trace(records: &[Record], symbols: &Symbols, engine: Engine) -> String {
+    if engine == Engine::Interp {
+        return Text::new(symbols).all(records);
+    }
+    let moments = records.iter().map(|record| moment(record, symbols, engine));
+    let mut header = Text::new(symbols).header();
+    header.place.clear();
+    let header = format!("{KVM_TRACE}{}", header.to_string().trim_end());
+    let lines = std::iter::once(header).chain(moments);
+    lines.map(|line| line + "\n").collect()
+}
+
+/// What is said before a trace on kvm.
+pub const KVM_TRACE: &str = "(on kvm a trace has exits, injections and devices. What the guest \
+                             does between two exits, and where it is, the CPU keeps to itself.)\n";
 
 /// Where the guest was, and with what in its registers, three on a line.
 pub fn guest(explanation: &Explanation) -> Vec<String> {

@@ -8,6 +8,7 @@ use crate::stages::Stage;
 use crate::suggest;
 use common::Time;
 use common::boot::MAX_VCPUS;
+use evidence::Engine;
 use evidence::host::{self, Command, Deed, Policy};
 use std::ops::RangeInclusive;
 
@@ -191,6 +192,9 @@ pub fn check(order: &HostOrder, stage: &Stage) -> Result<(), LabError> {
             )));
         }
     }
+    if scenario.engine == Engine::Kvm {
+        on_hardware(scenario)?;
+    }
     let many_pcpus = [
         ("more than one physical CPU", pcpus > 1),
         ("threads", scenario.order == host::Order::Threads),
@@ -213,6 +217,23 @@ pub fn check(order: &HostOrder, stage: &Stage) -> Result<(), LabError> {
     ];
     since(stage, "v6", &many_pcpus)?;
     since(stage, "v7", &many_vcpus)
+}
+
+/// Refuses what only a software CPU can do.
+fn on_hardware(scenario: &host::Scenario) -> Result<(), LabError> {
+    if scenario.pcpus > 1 && scenario.order != host::Order::Threads {
+        return Err(LabError::Usage(String::from(
+            "on kvm each of several physical CPUs runs in a thread of its own, and nobody decides \
+             their order: leave --order out, or give --order threads or --pcpus 1",
+        )));
+    }
+    match scenario.policy {
+        Policy::SpinExits => Err(LabError::Usage(String::from(
+            "--policy spin-exits makes no sense on kvm: KVM notices loops of pause, but keeps them \
+             to itself",
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses what is wanted and only a later version can do.

@@ -10,6 +10,7 @@ mod failure;
 mod host_run;
 mod interrupts;
 mod naps;
+pub mod on_kvm;
 mod orders;
 mod run;
 mod v1;
@@ -23,6 +24,7 @@ mod v7;
 pub use bench::Bench;
 pub use failure::{Failure, Problem};
 pub use host_run::{HostRun, Stay};
+pub use on_kvm::OnKvm;
 pub use run::Run;
 
 use crate::error::LabError;
@@ -41,6 +43,8 @@ pub struct Check {
     pub tests: &'static str,
     /// The exercises that decide it.
     pub exercises: &'static [&'static str],
+    /// Whether it is made on kvm.
+    pub on_kvm: OnKvm,
     /// Does it.
     pub run: fn(&Bench<'_>) -> Result<(), Problem>,
 }

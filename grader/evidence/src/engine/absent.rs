@@ -6,10 +6,13 @@ use common::{Boot, Context, Exit, Memory, NotReady, Pcpu, Time, Vcpu};
 use std::error::Error;
 
 /// A physical CPU that there is not.
-pub enum HostCpu {}
+pub struct HostCpu(Nothing);
 
 /// A virtual CPU that there is not.
-pub enum HardwareVcpu {}
+pub struct HardwareVcpu(Nothing);
+
+/// Has no value.
+enum Nothing {}
 
 impl EngineCpu for HostCpu {
     type Start = HardwareVcpu;
@@ -27,7 +30,7 @@ impl EngineCpu for HostCpu {
     }
 
     fn context(pcpu: &mut Pcpu<Self>) -> Option<&mut Context> {
-        match pcpu.cpu {}
+        match pcpu.cpu.0 {}
     }
 }
 
@@ -35,34 +38,34 @@ impl Vcpu for HardwareVcpu {
     type Cpu = HostCpu;
 
     fn run(&mut self, _: &mut Pcpu<HostCpu>, _: Time) -> Exit {
-        match *self {}
+        match self.0 {}
     }
 
     fn complete(&mut self, _: &mut Pcpu<HostCpu>, _: u64) {
-        match *self {}
+        match self.0 {}
     }
 
     fn can_inject(&self) -> bool {
-        match *self {}
+        match self.0 {}
     }
 
     fn inject(&mut self, _: u8) -> Result<(), NotReady> {
-        match *self {}
+        match self.0 {}
     }
 
     fn want_window(&mut self, _: bool) {
-        match *self {}
+        match self.0 {}
     }
 }
 
 impl Told {
     /// What KVM would tell of `vcpu`.
     pub fn of(vcpu: &HardwareVcpu) -> Told {
-        match *vcpu {}
+        match vcpu.0 {}
     }
 }
 
 /// The registers of `vcpu`.
 pub fn registers_of(vcpu: &mut HardwareVcpu) -> Context {
-    match *vcpu {}
+    match vcpu.0 {}
 }
