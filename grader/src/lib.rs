@@ -36,6 +36,7 @@ pub mod markers;
 pub mod observation;
 pub mod snapshot;
 pub mod stages;
+pub mod submission;
 mod suggest;
 pub mod text;
 pub mod verdict;
