@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::cli_class::{BatchArguments, MergeArguments};
 use crate::vm_spec::PCPUS;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use common::boot::MAX_VCPUS;
@@ -79,6 +80,16 @@ injected interrupts. The time is that of a build for development.")]
 
 The folder must not exist yet, or be empty.")]
     Handout(HandoutArguments),
+    /// Grade the submissions of a class
+    #[command(after_help = "Examples:
+  cargo lab batch submissions --out results --roster class.csv
+  cargo lab batch submissions --out part-2 --shard 2/8
+
+A line for each submission goes to stdout. The exit code is 0 if all was graded, whatever the \
+points; 3 if the host kept something from being graded: the same command tries just that again.")]
+    Batch(BatchArguments),
+    /// Join the results of a batch that was split with --shard
+    Merge(MergeArguments),
 }
 
 /// How to run a guest, or many.

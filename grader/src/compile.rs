@@ -67,8 +67,7 @@ pub fn compile(stage: &Stage, workspace: &Workspace) -> Result<Compiled, LabErro
 }
 
 fn cargo(stage: &Stage, workspace: &Workspace) -> Command {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
+    let mut command = cargo_command();
     command
         .current_dir(&workspace.root)
         .args(["build", "--quiet", "--package", stage.runner])
@@ -76,6 +75,13 @@ fn cargo(stage: &Stage, workspace: &Workspace) -> Command {
         .arg("--target-dir")
         .arg(&workspace.target)
         .stdin(Stdio::null());
+    command
+}
+
+/// Cargo, as it is called by this program.
+pub(crate) fn cargo_command() -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
     // The variables that cargo set for this program are not for the next one.
     for (name, _) in std::env::vars_os() {
         let name_text = name.to_string_lossy();

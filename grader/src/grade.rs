@@ -49,6 +49,19 @@ impl Grading {
     pub fn run(
         &self,
         workspace: &Workspace,
+        watch: impl FnMut(Progress<'_>),
+    ) -> Result<Verdict, LabError> {
+        self.run_with(workspace, |stage| compile(stage, workspace), watch)
+    }
+
+    /// The same with runners that `build` makes.
+    ///
+    /// # Errors
+    /// If the check does not exist, the build cannot be made, or on Ctrl-C.
+    pub fn run_with(
+        &self,
+        workspace: &Workspace,
+        build: impl Fn(&'static Stage) -> Result<Compiled, LabError>,
         mut watch: impl FnMut(Progress<'_>),
     ) -> Result<Verdict, LabError> {
         let mut stages = Vec::new();
@@ -64,7 +77,7 @@ impl Grading {
                     continue;
                 }
             };
-            let graded = self.stage(stage, engine, &checks, workspace, &mut watch);
+            let graded = self.stage(stage, engine, &checks, workspace, &build, &mut watch);
             stages.push(match graded {
                 Err(LabError::Infrastructure(reason)) => untold(stage, engine, &checks, &reason),
                 verdict => verdict?,
@@ -84,13 +97,14 @@ impl Grading {
         engine: Engine,
         checks: &[&'static Check],
         workspace: &Workspace,
+        build: &impl Fn(&'static Stage) -> Result<Compiled, LabError>,
         watch: &mut impl FnMut(Progress<'_>),
     ) -> Result<StageVerdict, LabError> {
         let sources = Sources::read(stage, workspace).map_err(|error| {
             LabError::infrastructure("the stage's sources cannot be read", error)
         })?;
         watch(Progress::Compiling(stage));
-        let compiled = compile(stage, workspace)?;
+        let compiled = build(stage)?;
         watch(Progress::Compiled);
         let runner = match compiled {
             Compiled::Runner(runner) => runner,

@@ -14,12 +14,15 @@
 //! against what the machine recorded ([`evidence`]). Whatever they do becomes a
 //! verdict, and never this program's crash.
 
+pub mod batch;
 pub mod checks;
 pub mod child;
 pub mod cli;
+pub mod cli_class;
 pub mod commands;
 pub mod compare;
 pub mod compile;
+pub mod csv;
 mod desk;
 pub mod doctor;
 pub mod engine;

@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod batch;
 mod compare;
 mod grade;
 mod hint;
@@ -29,6 +30,8 @@ pub fn carry_out(cli: Cli) -> Result<u8, LabError> {
         Some(Command::Run(arguments)) => run::run(&workspace()?, &arguments),
         Some(Command::Grade(arguments)) => grade::grade(&workspace()?, &arguments),
         Some(Command::Compare(arguments)) => compare::compare(&workspace()?, &arguments),
+        Some(Command::Batch(arguments)) => batch::batch(&workspace()?, &arguments),
+        Some(Command::Merge(arguments)) => batch::merge(&arguments),
         Some(Command::Hint(arguments)) => hint::show(&workspace()?, &arguments),
         Some(Command::Doctor) => {
             let host = doctor::Host::look();

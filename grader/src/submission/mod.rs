@@ -13,8 +13,11 @@ mod folder;
 mod git;
 mod name;
 mod place;
+pub mod refusal;
 
 pub use collector::Taken;
+pub(crate) use collector::fingerprint;
+pub(crate) use name::harmless;
 
 use crate::error::LabError;
 use std::collections::BTreeMap;

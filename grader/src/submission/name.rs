@@ -5,7 +5,7 @@ const LONGEST: usize = 100;
 
 /// `name` with everything replaced that could mean something in a path, a
 /// table or a page.
-pub(super) fn harmless(name: &str) -> String {
+pub(crate) fn harmless(name: &str) -> String {
     let kept = |letter: char| letter.is_ascii_alphanumeric() || "._-@".contains(letter);
     let letters = name.chars().take(LONGEST);
     let name: String = letters

@@ -1,0 +1,118 @@
+//! Joins the results of several machines.
+
+use super::record::Record;
+use crate::error::LabError;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Joins the results in `folders` into one in `out`, and says what is in it. Of a
+/// submission that is in several, one without an error of the host is kept.
+///
+/// # Errors
+/// If a folder holds no results, if they do not belong together, or if two
+/// verdicts on the same submission differ.
+pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Vec<Record>, LabError> {
+    let mut together: BTreeMap<String, (PathBuf, Record)> = BTreeMap::new();
+    for folder in folders {
+        for record in Record::read_all(folder)? {
+            if let Some((_, first)) = together.values().next() {
+                belongs(&record, first, folder)?;
+            }
+            let known = together.remove(&record.submission);
+            let kept = better(known, (folder.clone(), record))?;
+            together.insert(kept.1.submission.clone(), kept);
+        }
+    }
+    let records = together.into_values().map(|(_, record)| record);
+    let records: Vec<_> = records.collect();
+    for record in &records {
+        record.write(out)?;
+    }
+    Ok(records)
+}
+
+/// Grades can be put side by side only if they were given in the same way.
+fn belongs(record: &Record, first: &Record, folder: &Path) -> Result<(), LabError> {
+    let way = |record: &Record| (record.tree.clone(), record.engine.clone(), record.seed);
+    match way(record) == way(first) {
+        true => Ok(()),
+        false => Err(LabError::Usage(format!(
+            "'{}' in '{}' was graded with another tree, compiler, engine or seed than '{}': grade \
+             the whole class in one way",
+            record.submission,
+            folder.display(),
+            first.submission
+        ))),
+    }
+}
+
+type Found = (PathBuf, Record);
+
+fn better(known: Option<Found>, new: Found) -> Result<Found, LabError> {
+    let Some(known) = known else {
+        return Ok(new);
+    };
+    match (known.1.has_errors(), new.1.has_errors()) {
+        (_, true) => Ok(known),
+        (true, false) => Ok(new),
+        _ if known.1 == new.1 => Ok(known),
+        _ => Err(LabError::Usage(format!(
+            "'{}' is in both '{}' and '{}', with different verdicts: remove the wrong one",
+            known.1.submission,
+            known.0.display(),
+            new.0.display()
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::record::tests::record;
+    use crate::batch::record::{Outcome, State};
+
+    fn results(records: &[Record]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        records
+            .iter()
+            .for_each(|one| one.write(folder.path()).unwrap());
+        folder
+    }
+
+    fn joined(folders: &[&[Record]]) -> Result<Vec<Record>, LabError> {
+        let folders: Vec<_> = folders.iter().map(|records| results(records)).collect();
+        let paths: Vec<_> = folders.iter().map(|one| one.path().to_path_buf()).collect();
+        let out = tempfile::tempdir().unwrap();
+        let merged = merge(&paths, out.path())?;
+        assert_eq!(Record::read_all(out.path()).unwrap(), merged);
+        Ok(merged)
+    }
+
+    #[test]
+    fn shards_make_the_whole_class() {
+        let [ada, bob] = ["ada", "bob"].map(|name| record(name, &[("v1", 80)]));
+        let merged = joined(&[&[bob.clone()], &[ada.clone()]]).unwrap();
+        assert_eq!(merged, [ada, bob]);
+    }
+
+    #[test]
+    fn a_verdict_goes_before_an_error_of_the_host() {
+        let good = record("ada", &[("v1", 80)]);
+        let mut bad = good.clone();
+        bad.stages[0].result.checks[0].outcome = Outcome::Error;
+        let mut none = good.clone();
+        none.state = State::Error;
+        let merged = joined(&[&[bad], &[good.clone()], &[none]]).unwrap();
+        assert_eq!(merged, [good]);
+    }
+
+    #[test]
+    fn results_that_contradict_each_other_or_do_not_belong_together_are_refused() {
+        let one = record("ada", &[("v1", 80)]);
+        let other = record("ada", &[("v1", 70)]);
+        assert!(joined(&[&[one.clone()], &[other]]).is_err());
+        let mut elsewhere = record("bob", &[("v1", 80)]);
+        elsewhere.seed = 7;
+        assert!(joined(&[&[one], &[elsewhere]]).is_err());
+    }
+}

@@ -1,0 +1,181 @@
+//! Grades a class: many submissions, each on a clean tree of its own.
+//!
+//! ```text
+//!  toolbox   the clean tree, built once: the machine, the guests, the reference
+//!    site    one submission's sources laid over it, and built     <- rustc
+//!      grade makes the checks                                     <- the runner
+//!  cache     verdicts by what they depend on: nothing is graded twice
+//!  record    what is known of a submission: one file each
+//! ```
+//!
+//! Whatever a submission is or does becomes its own record, and never the end of
+//! the batch. What is known is written at once, so that a batch that was stopped
+//! goes on where it was. An error of the host is written down as such and never
+//! as points lost; the next batch tries again.
+
+mod cache;
+mod chain;
+pub mod config;
+pub mod merge;
+pub mod record;
+pub mod roster;
+pub mod score;
+mod shard;
+mod site;
+pub mod time;
+mod toolbox;
+
+pub use shard::Shard;
+pub use toolbox::Toolbox;
+
+use self::cache::Cache;
+use self::record::{Record, StageRecord, State};
+use crate::cli::EngineName;
+use crate::error::LabError;
+use crate::interrupt;
+use crate::stages::Stage;
+use crate::submission::{Submission, Untaken};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+/// How a class is graded.
+#[derive(Debug)]
+pub struct Batch {
+    /// The clean tree.
+    pub toolbox: Toolbox,
+    /// The versions to grade.
+    pub stages: Vec<&'static Stage>,
+    /// What the guests are made from.
+    pub seed: u64,
+    /// What runs them.
+    pub engine: EngineName,
+    /// The folder of the results.
+    pub out: PathBuf,
+    /// How many submissions are graded at a time.
+    pub jobs: usize,
+}
+
+/// Something that happened in a batch.
+#[derive(Debug)]
+pub enum News<'a> {
+    /// A version of a submission has its verdict.
+    Stage(&'a str, &'a str),
+    /// A submission is done, and its record is written.
+    Done(&'a Record),
+}
+
+impl Batch {
+    /// Grades the submissions and writes a record for each. `tell` hears how far
+    /// it has come, from several threads.
+    ///
+    /// # Errors
+    /// If the results cannot be written, or on Ctrl-C.
+    pub fn run(
+        &self,
+        submissions: &[Submission],
+        tell: impl Fn(News<'_>) + Sync,
+    ) -> Result<Vec<Record>, LabError> {
+        let cache = Cache::in_results(&self.out)?;
+        let next = AtomicUsize::new(0);
+        let work = || -> Result<Vec<(usize, Record)>, LabError> {
+            let mut done = Vec::new();
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(submission) = submissions.get(index) else {
+                    return Ok(done);
+                };
+                interrupt::check()?;
+                let record = self.record(submission, &cache, &tell)?;
+                record.write(&self.out)?;
+                tell(News::Done(&record));
+                done.push((index, record));
+            }
+        };
+        let finished = thread::scope(|scope| {
+            let workers: Vec<_> = (0..self.jobs.max(1)).map(|_| scope.spawn(work)).collect();
+            let join = |worker: thread::ScopedJoinHandle<'_, _>| worker.join();
+            workers.into_iter().map(join).collect::<Vec<_>>()
+        });
+        let mut records = Vec::new();
+        for worker in finished {
+            let broken = |_| LabError::Infrastructure(String::from("a worker broke down"));
+            records.extend(worker.map_err(broken)??);
+        }
+        records.sort_by_key(|(index, _)| *index);
+        Ok(records.into_iter().map(|(_, record)| record).collect())
+    }
+
+    /// What becomes of one submission, whatever it is.
+    ///
+    /// # Errors
+    /// Only on Ctrl-C.
+    fn record(
+        &self,
+        submission: &Submission,
+        cache: &Cache,
+        tell: &(impl Fn(News<'_>) + Sync),
+    ) -> Result<Record, LabError> {
+        let graded = catch_unwind(AssertUnwindSafe(|| self.grade(submission, cache, tell)));
+        let why = match graded {
+            Ok(Err(LabError::Interrupted)) => return Err(LabError::Interrupted),
+            Ok(Ok(record)) => return Ok(record),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => String::from("the grader itself broke down on this submission"),
+        };
+        Ok(self.empty(submission, State::Error, Some(why)))
+    }
+
+    fn grade(
+        &self,
+        submission: &Submission,
+        cache: &Cache,
+        tell: &(impl Fn(News<'_>) + Sync),
+    ) -> Result<Record, LabError> {
+        let taken = match submission.take() {
+            Ok(taken) => taken,
+            Err(Untaken::Interrupted) => return Err(LabError::Interrupted),
+            Err(untaken) => {
+                let (state, reason) = match untaken {
+                    Untaken::Missing => (State::Missing, None),
+                    Untaken::Unreadable(why) => (State::Unreadable, Some(why)),
+                    Untaken::Host(why) => (State::Error, Some(why)),
+                    Untaken::Interrupted => unreachable!("seen above"),
+                };
+                return Ok(self.empty(submission, state, reason));
+            }
+        };
+        let mut record = self.empty(submission, State::Graded, None);
+        record.notes = taken.notes.clone();
+        record.time = taken.time.clone();
+        let chain = chain::Chain::new(self, &taken, cache)?;
+        for stage in &self.stages {
+            record.stages.push(chain.grade(stage)?);
+            tell(News::Stage(&submission.name, stage.name));
+        }
+        Ok(record)
+    }
+
+    fn empty(&self, submission: &Submission, state: State, reason: Option<String>) -> Record {
+        let stages = self.stages.iter();
+        let stages = match state {
+            State::Graded => Vec::new(),
+            _ => stages
+                .map(|stage| StageRecord::not_handed_in(stage))
+                .collect(),
+        };
+        Record {
+            schema: record::SCHEMA.to_string(),
+            submission: submission.name.clone(),
+            tree: self.toolbox.tree.clone(),
+            engine: self.engine.name().to_string(),
+            seed: self.seed,
+            state,
+            reason,
+            time: None,
+            notes: Vec::new(),
+            stages,
+        }
+    }
+}

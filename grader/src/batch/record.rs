@@ -1,0 +1,378 @@
+//! What is known of a submission, as it is written to the results.
+
+use crate::error::LabError;
+use crate::stages::Stage;
+use crate::verdict::StageVerdict;
+use serde::{Deserialize, Serialize};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// The format of the files.
+pub const SCHEMA: &str = "heptavisor/submission/v1";
+
+/// What is known of a submission.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Record {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// What the submission is called.
+    pub submission: String,
+    /// Fingerprint of the clean tree and the compiler.
+    pub tree: String,
+    /// Which engine was asked for.
+    pub engine: String,
+    /// What the guests were made from.
+    pub seed: u64,
+    /// What became of it.
+    pub state: State,
+    /// Why, if it was not graded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When it was handed in, if the submission itself says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
+    /// What was left out of it, and why.
+    pub notes: Vec<String>,
+    /// One entry for each version that was asked for.
+    pub stages: Vec<StageRecord>,
+}
+
+/// What became of a submission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// It has verdicts.
+    Graded,
+    /// Nothing was handed in.
+    Missing,
+    /// What was handed in cannot be read.
+    Unreadable,
+    /// The host failed: nothing is known of the student's work.
+    Error,
+}
+
+/// What is known of a version in a submission.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct StageRecord {
+    /// Fingerprint of the sources.
+    pub fingerprint: String,
+    /// Whether there were any.
+    pub handed_in: bool,
+    /// The verdict, on the reference of the versions below.
+    #[serde(flatten)]
+    pub result: StageResult,
+    /// How it does on the student's own versions below.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub own: Option<Own>,
+}
+
+/// A version's verdict; the fields are those of [`StageVerdict`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct StageResult {
+    pub stage: String,
+    pub title: String,
+    pub engine: String,
+    pub compiles: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diagnostics: Option<String>,
+    pub points: u32,
+    pub of: u32,
+    pub skipped: u32,
+    pub checks: Vec<CheckResult>,
+}
+
+/// A check's verdict; the fields are those of
+/// [`CheckVerdict`](crate::verdict::CheckVerdict).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct CheckResult {
+    pub name: String,
+    pub tests: String,
+    pub points: u32,
+    pub of: u32,
+    pub outcome: Outcome,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureResult>,
+}
+
+/// How a check came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum Outcome {
+    Pass,
+    Fail,
+    Skipped,
+    Error,
+}
+
+/// What there is to know about a check that was not met; the fields are those of
+/// [`FailureReport`](crate::verdict::FailureReport).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+#[allow(missing_docs)]
+pub struct FailureResult {
+    pub expected: String,
+    pub seen: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_yet: Option<String>,
+    pub moments: Vec<String>,
+    pub registers: Vec<String>,
+    pub thought: String,
+    pub again: String,
+    pub look: String,
+}
+
+/// How a version does on the student's own versions below it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Own {
+    /// Points reached; `None` if that could not be tried.
+    pub points: Option<u32>,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The checks that come out in another way than on the reference.
+    pub differs: Vec<String>,
+}
+
+impl Own {
+    /// It could not be tried.
+    pub fn untried(reason: String) -> Own {
+        Own {
+            points: None,
+            reason: Some(reason),
+            differs: Vec::new(),
+        }
+    }
+
+    /// What differs from the verdict on the reference.
+    pub fn beside(reference: &StageResult, own: &StageResult) -> Own {
+        if let Some(diagnostics) = &own.diagnostics {
+            return Own::untried(diagnostics.clone());
+        }
+        let pairs = reference.checks.iter().zip(&own.checks);
+        let differs = pairs.filter(|(here, there)| here.outcome != there.outcome);
+        Own {
+            points: (!own.has_errors()).then_some(own.points),
+            reason: None,
+            differs: differs.map(|(check, _)| check.name.clone()).collect(),
+        }
+    }
+}
+
+impl StageResult {
+    /// The same as a verdict says, as values that can be read back.
+    ///
+    /// # Errors
+    /// If the two formats have grown apart, which is a mistake in this program.
+    pub fn of(verdict: &StageVerdict) -> Result<StageResult, LabError> {
+        serde_json::to_value(verdict)
+            .and_then(serde_json::from_value)
+            .map_err(|error| LabError::infrastructure("a verdict cannot be recorded", error))
+    }
+
+    /// Whether something could not be graded, through no fault of the student.
+    pub fn has_errors(&self) -> bool {
+        let mut outcomes = self.checks.iter().map(|check| check.outcome);
+        outcomes.any(|outcome| outcome == Outcome::Error)
+    }
+}
+
+impl StageRecord {
+    /// The record of a version of which there are no sources.
+    pub fn not_handed_in(stage: &Stage) -> StageRecord {
+        StageRecord {
+            fingerprint: String::new(),
+            handed_in: false,
+            result: StageResult {
+                stage: stage.name.to_string(),
+                title: stage.title.to_string(),
+                engine: String::new(),
+                compiles: false,
+                diagnostics: Some(format!(
+                    "{} was not handed in: no file 'stages/{}/src/….rs'",
+                    stage.name, stage.package
+                )),
+                points: 0,
+                of: crate::checks::Course::of(stage).map_or(0, |course| course.points()),
+                skipped: 0,
+                checks: Vec::new(),
+            },
+            own: None,
+        }
+    }
+}
+
+impl Record {
+    /// Whether something could not be graded, through no fault of the student.
+    pub fn has_errors(&self) -> bool {
+        let mut stages = self.stages.iter();
+        self.state == State::Error || stages.any(|stage| stage.result.has_errors())
+    }
+
+    /// Writes the record into the results' folder.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write(&self, out: &Path) -> Result<(), LabError> {
+        let folder = folder(out);
+        std::fs::create_dir_all(&folder)
+            .map_err(|error| LabError::infrastructure(folder.display(), error))?;
+        write_whole(&folder.join(format!("{}.json", self.submission)), self)
+    }
+
+    /// All records in a results' folder, sorted by name.
+    ///
+    /// # Errors
+    /// If one cannot be read, or there is none.
+    pub fn read_all(out: &Path) -> Result<Vec<Record>, LabError> {
+        let shown = out.display();
+        let no_results = |error: &dyn std::fmt::Display| {
+            LabError::Usage(format!(
+                "'{shown}' holds no results ({error}): name the folder that `cargo lab batch` \
+                 wrote to"
+            ))
+        };
+        let files = std::fs::read_dir(folder(out)).map_err(|error| no_results(&error))?;
+        let mut files: Vec<PathBuf> = files
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.extension().is_some_and(|end| end == "json"))
+            .collect();
+        files.sort();
+        let records: Result<Vec<_>, _> = files.iter().map(|file| read(file)).collect();
+        let records = records?;
+        match records.is_empty() {
+            true => Err(no_results(&"it is empty")),
+            false => Ok(records),
+        }
+    }
+}
+
+fn folder(out: &Path) -> PathBuf {
+    out.join("submissions")
+}
+
+fn read(file: &Path) -> Result<Record, LabError> {
+    let shown = file.display();
+    let bytes = std::fs::read(file).map_err(|error| LabError::infrastructure(&shown, error))?;
+    let record: Record = serde_json::from_slice(&bytes)
+        .map_err(|error| LabError::Usage(format!("'{shown}' is no record: {error}")))?;
+    match record.schema == SCHEMA {
+        true => Ok(record),
+        false => Err(LabError::Usage(format!(
+            "'{shown}' has the format '{}', and this program knows '{SCHEMA}'",
+            record.schema
+        ))),
+    }
+}
+
+/// Writes a file so that it is there whole or not at all, whatever happens.
+pub(super) fn write_whole(path: &Path, value: &impl Serialize) -> Result<(), LabError> {
+    let failed = |error: std::io::Error| LabError::infrastructure(path.display(), error);
+    let mut text = serde_json::to_vec_pretty(value).map_err(|error| failed(error.into()))?;
+    text.push(b'\n');
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    file.write_all(&text).map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A made-up record: versions with the points reached, half of which one check
+    /// gives and half another, as far as they go.
+    pub(crate) fn record(name: &str, stages: &[(&str, u32)]) -> Record {
+        Record {
+            schema: SCHEMA.to_string(),
+            submission: name.to_string(),
+            tree: String::from("0123"),
+            engine: String::from("interp"),
+            seed: 1,
+            state: State::Graded,
+            reason: None,
+            time: None,
+            notes: Vec::new(),
+            stages: stages
+                .iter()
+                .map(|(stage, points)| stage_record(stage, *points))
+                .collect(),
+        }
+    }
+
+    fn stage_record(stage: &str, points: u32) -> StageRecord {
+        let first = points.min(50);
+        StageRecord {
+            fingerprint: String::from("4567"),
+            handed_in: true,
+            result: StageResult {
+                stage: stage.to_string(),
+                title: String::from("a title"),
+                engine: String::from("interp"),
+                compiles: true,
+                diagnostics: None,
+                points,
+                of: 100,
+                skipped: 0,
+                checks: vec![check("first", first), check("second", points - first)],
+            },
+            own: None,
+        }
+    }
+
+    fn check(name: &str, points: u32) -> CheckResult {
+        let passes = points == 50;
+        CheckResult {
+            name: name.to_string(),
+            tests: format!("the {name} thing <happens> & \"more\""),
+            points,
+            of: 50,
+            outcome: if passes { Outcome::Pass } else { Outcome::Fail },
+            reason: None,
+            failure: (!passes).then(|| FailureResult {
+                expected: String::from("a <tick>"),
+                seen: String::from("=none & \u{1b}[31m]]>"),
+                ..FailureResult::default()
+            }),
+        }
+    }
+
+    #[test]
+    fn a_record_can_be_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let written = record("ada", &[("v1", 80)]);
+        written.write(folder.path()).unwrap();
+        assert_eq!(Record::read_all(folder.path()).unwrap(), [written]);
+    }
+
+    #[test]
+    fn a_folder_without_results_and_one_of_another_format_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Record::read_all(folder.path()).is_err());
+        let mut other = record("ada", &[]);
+        other.schema = String::from("heptavisor/submission/v9");
+        other.write(folder.path()).unwrap();
+        let error = Record::read_all(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("submission/v9"), "{error}");
+    }
+
+    #[test]
+    fn on_the_students_own_versions_what_differs_is_named() {
+        let reference = stage_record("v2", 100).result;
+        let own = Own::beside(&reference, &stage_record("v2", 50).result);
+        assert_eq!(
+            (own.points, own.differs),
+            (Some(50), vec![String::from("second")])
+        );
+    }
+}

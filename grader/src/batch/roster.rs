@@ -1,0 +1,163 @@
+//! The class: who is in it, so that a submission that is missing shows.
+//!
+//! A table of comma-separated values with a first line that names the columns.
+//! `student_id` must be there; `last_name`, `first_name`, `email`, `submission`
+//! (what the submission is called, if not like the student), `repository` (for
+//! git) and `timestamp` (when it was handed in) may be. Other columns are ignored.
+
+use super::time::Moment;
+use crate::csv;
+use crate::error::LabError;
+use crate::submission::{Origin, Submission};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// One student.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Student {
+    pub id: String,
+    pub last_name: String,
+    pub first_name: String,
+    pub email: String,
+    /// What the submission is called.
+    pub submission: String,
+    /// Where it is, if not in the folder of submissions.
+    pub repository: Option<String>,
+    /// When it was handed in.
+    pub time: Option<Moment>,
+}
+
+/// The class, by the names of submissions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roster {
+    students: BTreeMap<String, Student>,
+}
+
+impl Roster {
+    /// Reads the class.
+    ///
+    /// # Errors
+    /// If it cannot be read, or does not make sense.
+    pub fn read(path: &Path) -> Result<Roster, LabError> {
+        let shown = path.display();
+        let wrong = |why: &dyn std::fmt::Display| LabError::Usage(format!("'{shown}': {why}"));
+        let text = std::fs::read_to_string(path).map_err(|error| wrong(&error))?;
+        Roster::parse(&text).map_err(|why| wrong(&why))
+    }
+
+    fn parse(text: &str) -> Result<Roster, String> {
+        let rows = csv::rows(text)?;
+        let (head, rows) = rows.split_first().ok_or("the table is empty")?;
+        let column = |name: &str| head.iter().position(|title| title.trim() == name);
+        let id = column("student_id").ok_or("there is no column 'student_id'")?;
+        let mut students = BTreeMap::new();
+        for row in rows {
+            let get = |name| {
+                let value = column(name).and_then(|at| row.get(at));
+                value
+                    .map(|value| value.trim().to_string())
+                    .unwrap_or_default()
+            };
+            let given = |name| Some(get(name)).filter(|value| !value.is_empty());
+            let id = row
+                .get(id)
+                .map(|id| id.trim().to_string())
+                .unwrap_or_default();
+            if id.is_empty() {
+                return Err(String::from("there is a student without a student_id"));
+            }
+            let name = crate::submission::harmless(&given("submission").unwrap_or(id.clone()));
+            let student = Student {
+                last_name: get("last_name"),
+                first_name: get("first_name"),
+                email: get("email"),
+                submission: name.clone(),
+                repository: given("repository"),
+                time: given("timestamp")
+                    .map(|time| Moment::parse(&time))
+                    .transpose()?,
+                id,
+            };
+            if students.insert(name.clone(), student).is_some() {
+                return Err(format!("two students have the submission '{name}'"));
+            }
+        }
+        Ok(Roster { students })
+    }
+
+    /// The student with a submission; one who is only known by its name if the
+    /// roster does not know better.
+    pub fn student(&self, submission: &str) -> Student {
+        let known = self.students.get(submission).cloned();
+        known.unwrap_or_else(|| Student {
+            id: submission.to_string(),
+            submission: submission.to_string(),
+            ..Student::default()
+        })
+    }
+
+    /// The submissions of all who are in the class or handed something in, sorted.
+    pub fn complete(&self, submissions: Vec<Submission>) -> Vec<Submission> {
+        let there: BTreeSet<String> = submissions.iter().map(|one| one.name.clone()).collect();
+        let others = self.students.values();
+        let others = others.filter(|student| !there.contains(&student.submission));
+        let others = others.map(|student| Submission {
+            name: student.submission.clone(),
+            origin: match &student.repository {
+                Some(address) => Origin::Git(address.clone()),
+                None => Origin::Missing,
+            },
+        });
+        let mut all: Vec<_> = others.collect();
+        all.extend(submissions);
+        all.sort_by(|one, other| one.name.cmp(&other.name));
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLASS: &str = "student_id,last_name,submission,repository,timestamp\n\
+        ada,Lovelace,,,2026-10-01T10:00:00Z\nalan,Turing,team-1,,\ngrace,Hopper,,/repos/grace,\n";
+
+    fn named(name: &str) -> Submission {
+        Submission {
+            name: name.to_string(),
+            origin: Origin::Folder(name.into()),
+        }
+    }
+
+    #[test]
+    fn who_handed_nothing_in_is_there_and_so_is_who_is_not_in_the_class() {
+        let roster = Roster::parse(CLASS).unwrap();
+        let all = roster.complete(vec![named("team-1"), named("guest")]);
+        let names: Vec<_> = all.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(names, ["ada", "grace", "guest", "team-1"]);
+        assert_eq!(all[0].origin, Origin::Missing);
+        assert_eq!(all[1].origin, Origin::Git(String::from("/repos/grace")));
+    }
+
+    #[test]
+    fn a_student_is_found_by_the_submission() {
+        let roster = Roster::parse(CLASS).unwrap();
+        assert_eq!(roster.student("team-1").last_name, "Turing");
+        assert_eq!(roster.student("guest").id, "guest");
+        assert!(roster.student("ada").time.is_some());
+    }
+
+    #[test]
+    fn a_table_that_is_no_roster_is_refused() {
+        for text in [
+            "",
+            "name\nada\n",
+            "student_id\nada\nada\n",
+            "student_id,timestamp\nada,soon\n",
+            "student_id,last_name\n,x\n",
+        ] {
+            assert!(Roster::parse(text).is_err(), "{text}");
+        }
+    }
+}

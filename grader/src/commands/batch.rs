@@ -1,0 +1,144 @@
+//! `cargo lab batch` and `cargo lab merge`: a class, graded.
+
+use super::paint::{Paint, bar};
+use super::say::{self, say};
+use crate::batch::record::{Record, State};
+use crate::batch::roster::Roster;
+use crate::batch::{Batch, News, Toolbox, merge};
+use crate::cli_class::{BatchArguments, MergeArguments};
+use crate::error::LabError;
+use crate::stages::Stage;
+use crate::submission;
+use crate::workspace::Workspace;
+use std::sync::Mutex;
+
+/// Grades a class.
+pub(super) fn batch(workspace: &Workspace, arguments: &BatchArguments) -> Result<u8, LabError> {
+    let stages = stages(workspace, &arguments.stages)?;
+    let roster = match &arguments.roster {
+        Some(path) => Roster::read(path)?,
+        None => Roster::default(),
+    };
+    let all = roster.complete(submission::discover(&arguments.submissions)?);
+    let submissions = arguments.shard.select(all);
+    say!("building the clean tree …");
+    let toolbox = Toolbox::prepare(workspace, &stages)?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let batch = Batch {
+        toolbox,
+        stages,
+        seed: arguments.seed,
+        engine: arguments.engine,
+        out: arguments.out.clone(),
+        jobs: arguments.jobs.map_or(cores, usize::from),
+    };
+    let progress = Progress::of(submissions.len());
+    let records = batch.run(&submissions, |news| progress.hear(&news))?;
+    Ok(summary(&records))
+}
+
+/// Joins results.
+pub(super) fn merge(arguments: &MergeArguments) -> Result<u8, LabError> {
+    let records = merge::merge(&arguments.results, &arguments.out)?;
+    Ok(summary(&records))
+}
+
+fn stages(workspace: &Workspace, names: &[String]) -> Result<Vec<&'static Stage>, LabError> {
+    if names.is_empty() {
+        return Ok(Stage::all_in(workspace));
+    }
+    let named = names.iter().map(|name| Stage::find(name, workspace));
+    let mut named = named.collect::<Result<Vec<_>, _>>()?;
+    named.sort_by_key(|stage| stage.name);
+    named.dedup();
+    Ok(named)
+}
+
+/// How many of each kind there were, and the exit code: 3 if the host kept
+/// something from being graded. That a student failed is no failure of a batch.
+fn summary(records: &[Record]) -> u8 {
+    let count = |state| records.iter().filter(|one| one.state == state).count();
+    let [graded, missing, unreadable] =
+        [State::Graded, State::Missing, State::Unreadable].map(count);
+    say!("{graded} graded, {missing} missing, {unreadable} unreadable");
+    let failed: Vec<_> = records.iter().filter(|one| one.has_errors()).collect();
+    if failed.is_empty() {
+        return 0;
+    }
+    let names: Vec<_> = failed.iter().map(|one| one.submission.as_str()).collect();
+    say!(
+        "the host failed on {}: they have lost no points; run the same command again",
+        names.join(", ")
+    );
+    3
+}
+
+/// Shows how far a batch has come: a bar on a terminal, lines elsewhere.
+struct Progress {
+    of: usize,
+    paint: Paint,
+    done: Mutex<usize>,
+}
+
+impl Progress {
+    fn of(of: usize) -> Progress {
+        Progress {
+            of,
+            paint: Paint::stdout(),
+            done: Mutex::new(0),
+        }
+    }
+
+    fn hear(&self, news: &News<'_>) {
+        let Ok(mut done) = self.done.lock() else {
+            return; // somebody panicked while printing: nothing to add
+        };
+        if let News::Done(record) = news {
+            *done += 1;
+            let width = self.of.to_string().len();
+            let clear = if self.paint.is_on() { "\r\x1b[K" } else { "" };
+            let line = line(self.paint, record);
+            say!("{clear}{:>width$}/{} {line}", *done, self.of);
+        }
+        if self.paint.is_on() {
+            let (part, whole) = (*done as u32, self.of as u32);
+            let now = match news {
+                News::Stage(submission, stage) => format!("{submission}: {stage} graded"),
+                News::Done(_) => String::new(),
+            };
+            let end = if *done == self.of { "\r\x1b[K" } else { "" };
+            say::piece(&format!(
+                "\r\x1b[K{} {part}/{whole} {now}{end}",
+                bar(part, whole)
+            ));
+        }
+    }
+}
+
+/// One submission in one line.
+fn line(paint: Paint, record: &Record) -> String {
+    let name = &record.submission;
+    let reason = record.reason.as_deref().unwrap_or_default();
+    match record.state {
+        State::Missing => format!("{name}: {}", paint.open("nothing handed in")),
+        State::Unreadable => format!("{name}: {}", paint.bad(reason)),
+        State::Error => format!("{name}: {} {reason}", paint.bad("the host failed:")),
+        State::Graded => {
+            let stages = record.stages.iter().map(|stage| {
+                let result = &stage.result;
+                let points = match (stage.handed_in, result.compiles) {
+                    (false, _) => String::from("–"),
+                    _ if result.has_errors() => String::from("error"),
+                    (_, false) => String::from("rejected"),
+                    _ => result.points.to_string(),
+                };
+                format!("{} {points}", result.stage)
+            });
+            let notes = match record.notes.len() {
+                0 => String::new(),
+                notes => format!("  ({notes} notes)"),
+            };
+            format!("{name}: {}{notes}", stages.collect::<Vec<_>>().join("  "))
+        }
+    }
+}
