@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::cli_class::{BatchArguments, MergeArguments};
+use crate::cli_class::{BatchArguments, ExportArguments, MergeArguments};
 use crate::vm_spec::PCPUS;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use common::boot::MAX_VCPUS;
@@ -90,6 +90,12 @@ points; 3 if the host kept something from being graded: the same command tries j
     Batch(BatchArguments),
     /// Join the results of a batch that was split with --shard
     Merge(MergeArguments),
+    /// Write results in the format of a gradebook, a course system, a test viewer, a page
+    #[command(after_help = "Examples:
+  cargo lab export csv results --out grades.csv --config course.json --roster class.csv
+  cargo lab export html results --out pages
+  cargo lab export similarity results --submissions submissions --out compare")]
+    Export(ExportArguments),
 }
 
 /// How to run a guest, or many.

@@ -28,6 +28,7 @@ pub mod doctor;
 pub mod engine;
 pub mod error;
 pub mod exercises;
+pub mod export;
 pub mod fate;
 pub mod grade;
 pub mod guest;

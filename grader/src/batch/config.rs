@@ -112,6 +112,12 @@ impl Config {
         !self.reveal_hidden && self.is_hidden(stage, check)
     }
 
+    /// Whether that is so of any check of a version.
+    pub fn hides_any(&self, stage: &str) -> bool {
+        let mut parts = self.hidden.iter().filter_map(|name| name.split_once('/'));
+        !self.reveal_hidden && parts.any(|(one, _)| one == stage)
+    }
+
     /// Whether a check is a hidden one, shown by now or not.
     pub fn is_hidden(&self, stage: &str, check: &str) -> bool {
         let parts = self.hidden.iter().filter_map(|name| name.split_once('/'));

@@ -70,6 +70,7 @@ mod tests {
     use super::*;
     use crate::batch::record::tests::record;
     use crate::batch::record::{Outcome, State};
+    use std::slice::from_ref;
 
     fn results(records: &[Record]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
@@ -91,7 +92,7 @@ mod tests {
     #[test]
     fn shards_make_the_whole_class() {
         let [ada, bob] = ["ada", "bob"].map(|name| record(name, &[("v1", 80)]));
-        let merged = joined(&[&[bob.clone()], &[ada.clone()]]).unwrap();
+        let merged = joined(&[from_ref(&bob), from_ref(&ada)]).unwrap();
         assert_eq!(merged, [ada, bob]);
     }
 
@@ -102,7 +103,7 @@ mod tests {
         bad.stages[0].result.checks[0].outcome = Outcome::Error;
         let mut none = good.clone();
         none.state = State::Error;
-        let merged = joined(&[&[bad], &[good.clone()], &[none]]).unwrap();
+        let merged = joined(&[&[bad], from_ref(&good), &[none]]).unwrap();
         assert_eq!(merged, [good]);
     }
 
@@ -110,7 +111,7 @@ mod tests {
     fn results_that_contradict_each_other_or_do_not_belong_together_are_refused() {
         let one = record("ada", &[("v1", 80)]);
         let other = record("ada", &[("v1", 70)]);
-        assert!(joined(&[&[one.clone()], &[other]]).is_err());
+        assert!(joined(&[from_ref(&one), &[other]]).is_err());
         let mut elsewhere = record("bob", &[("v1", 80)]);
         elsewhere.seed = 7;
         assert!(joined(&[&[one], &[elsewhere]]).is_err());

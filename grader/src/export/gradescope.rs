@@ -1,0 +1,120 @@
+//! Gradescope: a `results.json` for each student, and the zip file that makes one
+//! there.
+//!
+//! Format: the autograder specification of Gradescope, "Output format".
+
+use super::{Entry, pretty, told, word, write_bytes};
+use crate::batch::config::Config;
+use crate::batch::record::{CheckResult, Outcome, StageRecord};
+use crate::error::LabError;
+use crate::workspace::{Workspace, files_below};
+use serde_json::{Value, json};
+use std::io::{Cursor, Write};
+use std::path::Path;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+/// What their machine runs once, when the bundle is uploaded.
+const SETUP: &str = include_str!("../../gradescope/setup.sh");
+/// What it runs for each submission.
+const RUN: &str = include_str!("../../gradescope/run_autograder");
+/// What of the tree is not needed there.
+const LEFT_OUT: [&str; 2] = ["grader/tests", "grader/mutants"];
+
+pub(super) fn results(entry: &Entry, config: &Config) -> Value {
+    let score = entry.grade.score();
+    let mut output = entry.record.notes.join("\n");
+    if let Some(reason) = &entry.record.reason {
+        output = format!("{reason}\n{output}");
+    }
+    for stage in &entry.record.stages {
+        if let Some(diagnostics) = &stage.result.diagnostics {
+            output += &format!("\n{diagnostics}");
+        }
+    }
+    if score.is_none() {
+        output = format!("Not all could be graded, through no fault of yours.\n{output}");
+    }
+    let checks = entry.checks().zip(1..);
+    let tests = checks.map(|((stage, check), number)| test(stage, check, number, config));
+    let mut results = json!({
+        "output": super::markup::printable(output.trim()),
+        "output_format": "text",
+        "test_output_format": "text",
+        "visibility": "visible",
+        "stdout_visibility": "hidden",
+        "tests": tests.collect::<Vec<_>>(),
+        "extra_data": { "grades": pretty(&json!(grades(entry))) },
+    });
+    // Without it the sum of the tests counts, which knows nothing of late days.
+    results["score"] = json!(score.unwrap_or_else(|| known(entry)));
+    results
+}
+
+/// The points that are known by now, for a grade that is not.
+fn known(entry: &Entry) -> f64 {
+    let scores = entry.grade.stages.iter();
+    scores.filter_map(|stage| stage.score).sum()
+}
+
+fn grades(entry: &Entry) -> Vec<(String, Option<f64>)> {
+    let stages = entry.grade.stages.iter();
+    stages.map(|one| (one.stage.clone(), one.score)).collect()
+}
+
+fn test(stage: &StageRecord, check: &CheckResult, number: u32, config: &Config) -> Value {
+    let name = &stage.result.stage;
+    let of = f64::from(stage.result.of.max(1));
+    let worth = |points: u32| f64::from(points) * config.weight(name) / of;
+    let visibility = match config.hides(name, &check.name) {
+        true => "after_published",
+        false => "visible",
+    };
+    let mut test = json!({
+        "name": format!("{name}: {}", check.name),
+        "number": format!("{}.{number}", name.trim_start_matches('v')),
+        "output": super::markup::printable(&format!("{}\n{}", word(check), told(check))),
+        "output_format": "text",
+        "tags": [name],
+        "visibility": visibility,
+        "score": worth(check.points),
+        "max_score": worth(check.of),
+    });
+    match check.outcome {
+        Outcome::Pass => test["status"] = json!("passed"),
+        Outcome::Fail => test["status"] = json!("failed"),
+        // Neither: their page then goes by the score alone.
+        Outcome::Skipped | Outcome::Error => {}
+    }
+    test
+}
+
+/// Writes the zip file to upload: their two programs and the clean tree.
+pub(super) fn bundle(workspace: &Workspace, out: &Path) -> Result<(), LabError> {
+    let failed = |error: &dyn std::fmt::Display| LabError::infrastructure(out.display(), error);
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    let mut put = |name: &str, bytes: &[u8], mode| -> Result<(), LabError> {
+        let options = SimpleFileOptions::default().unix_permissions(mode);
+        zip.start_file(name, options)
+            .map_err(|error| failed(&error))?;
+        zip.write_all(bytes).map_err(|error| failed(&error))
+    };
+    put("setup.sh", SETUP.as_bytes(), 0o755)?;
+    put("run_autograder", RUN.as_bytes(), 0o755)?;
+    let mut files = files_below(&workspace.root).map_err(|error| failed(&error))?;
+    files.push(workspace.root.join(".cargo/config.toml"));
+    for file in files {
+        let name = workspace.relative(&file);
+        let left_out = LEFT_OUT
+            .iter()
+            .any(|folder| Path::new(&name).starts_with(folder));
+        let hidden = name.starts_with('.') && name != ".cargo/config.toml";
+        if left_out || hidden || file.starts_with(&workspace.target) {
+            continue;
+        }
+        let bytes = std::fs::read(&file).map_err(|error| failed(&error))?;
+        put(&format!("tree/{name}"), &bytes, 0o644)?;
+    }
+    let bytes = zip.finish().map_err(|error| failed(&error))?.into_inner();
+    write_bytes(out, &bytes)
+}
