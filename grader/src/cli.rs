@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::cli_class::{BatchArguments, ExportArguments, MergeArguments};
+use crate::cli_class::{BatchArguments, ConfinedArguments, ExportArguments, MergeArguments};
 use crate::vm_spec::PCPUS;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use common::boot::MAX_VCPUS;
@@ -96,6 +96,9 @@ points; 3 if the host kept something from being graded: the same command tries j
   cargo lab export html results --out pages
   cargo lab export similarity results --submissions submissions --out compare")]
     Export(ExportArguments),
+    /// Run a program that can write to one folder only, and has no network
+    #[command(hide = true)]
+    Confined(ConfinedArguments),
 }
 
 /// How to run a guest, or many.

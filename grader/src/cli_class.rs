@@ -69,6 +69,18 @@ pub struct ExportArguments {
     pub submissions: Option<PathBuf>,
 }
 
+/// What to run, and where it may write.
+#[derive(Debug, Args)]
+pub struct ConfinedArguments {
+    /// The only folder that it may write to
+    pub folder: PathBuf,
+    /// The program
+    pub program: PathBuf,
+    /// What it is given
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub arguments: Vec<std::ffi::OsString>,
+}
+
 /// A format, on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FormatName {

@@ -2,6 +2,7 @@
 
 use crate::child::{self, Finished};
 use crate::error::LabError;
+use evidence::seal::{Opener, Seal};
 use evidence::search::{Report, Request};
 use serde::Serialize;
 use std::fs::File;
@@ -53,6 +54,10 @@ impl Desk {
         let text = serde_json::to_vec(scenario).unwrap_or_default();
         let asked = self.write("scenario.json", &text)?;
         let answer = self.folder.path().join("evidence");
+        let seal = Seal::leave(self.folder.path())
+            .map_err(|error| failed("a temporary file cannot be written", error))?;
+        let mut opener = Opener::new(seal);
+        let mut follow = |piece: &[u8]| follow(&opener.feed(piece));
         let mut tail = Tail::new(&answer);
         let mut command = Command::new(runner);
         command

@@ -10,6 +10,7 @@
 //! both belong to the grader's own process.
 
 mod clock;
+pub mod confine;
 pub mod engine;
 mod frame;
 pub mod host;
@@ -18,6 +19,7 @@ mod lines;
 mod panics;
 mod reader;
 mod scenario;
+pub mod seal;
 pub mod search;
 pub mod stand;
 mod tally;

@@ -1,5 +1,6 @@
 //! A file with one JSON value a line, while it is written and while it is read.
 
+use crate::seal::Seal;
 use serde::Serialize;
 use std::fs::File;
 use std::io::{self, Write};
@@ -13,10 +14,12 @@ pub(crate) struct LinesOut {
     line: Vec<u8>,
     /// Nothing more is written.
     over: bool,
+    /// What each line is sealed with, if the reader asks for it.
+    seal: Option<Seal>,
 }
 
 impl LinesOut {
-    /// Creates the file, with its first value.
+    /// Creates the file, with its first value. A key that lies beside it is taken.
     ///
     /// # Errors
     /// If the file cannot be created or written.
@@ -25,6 +28,7 @@ impl LinesOut {
             file: File::create(path)?,
             line: Vec::with_capacity(512),
             over: false,
+            seal: Seal::take(path)?,
         };
         lines.write(first)?;
         Ok(lines)
@@ -46,6 +50,9 @@ impl LinesOut {
     fn write(&mut self, value: &impl Serialize) -> io::Result<()> {
         self.line.clear();
         serde_json::to_writer(&mut self.line, value)?;
+        if let Some(seal) = &mut self.seal {
+            seal.put(&mut self.line);
+        }
         self.line.push(b'\n');
         self.file.write_all(&self.line)
     }

@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::engine::{self, EngineCpu, HostCpu, Told};
 use crate::frame::{End, Prepared, RegisterFile};
 use crate::panics::report_panics;
-use crate::{Engine, Scenario, Writer, limits};
+use crate::{Engine, Scenario, Writer, confine, limits};
 use common::devices::Apic;
 use common::trace::{Event, Record};
 use common::{
@@ -80,6 +80,7 @@ fn report<V: Version>(scenario: &Path, evidence: &Path) -> Result<(), Box<dyn Er
     let scenario: Scenario = serde_json::from_slice(&std::fs::read(scenario)?)?;
     let writer = Writer::create(evidence, scenario.records)?;
     limits::set(scenario.memory, scenario.patience)?;
+    confine::within_folder_of(evidence)?;
     let panics = writer.clone();
     report_panics(move |panic| panics.panic(panic));
     let Ok(image) = catch_unwind(AssertUnwindSafe(|| V::image(&scenario))) else {

@@ -12,6 +12,7 @@ use evidence::host;
 use evidence::{Engine, Scenario};
 use std::cell::Cell;
 use std::path::Path;
+use std::time::Duration;
 
 /// A version that is ready to be run, and the seed of this grading.
 pub struct Bench<'a> {
@@ -35,6 +36,9 @@ const LIMIT: u64 = 8_000_000;
 /// Seconds for a version that has already been seen to hang: still several
 /// times what a run takes.
 const LITTLE_PATIENCE: u64 = 2;
+
+/// The same of the host's time, for one that sleeps.
+const LITTLE_BACKSTOP: Duration = Duration::from_secs(10);
 
 /// A tick of the software CPU is an instruction, and on kvm it is a microsecond:
 /// much time, but a kernel may be emulated there and the host may be busy.
@@ -98,6 +102,9 @@ impl<'a> Bench<'a> {
         let guest = guest.into();
         let mut order = arrange(guest.order(seed).limit(LIMIT)).engine(self.engine);
         order.scenario.patience = self.patience.get();
+        if self.patience.get() == LITTLE_PATIENCE {
+            order.backstop = order.backstop.min(LITTLE_BACKSTOP);
+        }
         if self.is_hardware() {
             order.scenario.limit = later(order.scenario.limit);
             order.backstop *= SLOWER as u32;

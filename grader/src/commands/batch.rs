@@ -21,8 +21,13 @@ pub(super) fn batch(workspace: &Workspace, arguments: &BatchArguments) -> Result
     };
     let all = roster.complete(submission::discover(&arguments.submissions)?);
     let submissions = arguments.shard.select(all);
+    if !arguments.unsafe_host {
+        refuse_unsafe_host()?;
+    }
     say!("building the clean tree …");
-    let toolbox = Toolbox::prepare(workspace, &stages)?;
+    let launcher = std::env::current_exe()
+        .map_err(|error| LabError::infrastructure("this program cannot be found", error))?;
+    let toolbox = Toolbox::prepare(workspace, &stages)?.confined_by(launcher);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let batch = Batch {
         toolbox,
@@ -41,6 +46,19 @@ pub(super) fn batch(workspace: &Workspace, arguments: &BatchArguments) -> Result
 pub(super) fn merge(arguments: &MergeArguments) -> Result<u8, LabError> {
     let records = merge::merge(&arguments.results, &arguments.out)?;
     Ok(summary(&records))
+}
+
+/// Other people's code is run on a host that can keep it in, or on purpose.
+fn refuse_unsafe_host() -> Result<(), LabError> {
+    let lacks = evidence::confine::lacks();
+    match lacks.is_empty() {
+        true => Ok(()),
+        false => Err(LabError::Usage(format!(
+            "this host lacks {}. Submissions could do there what you can. Grade in a container or \
+             a virtual machine that you throw away, and say so with --unsafe-host",
+            lacks.join("; and ")
+        ))),
+    }
 }
 
 fn stages(workspace: &Workspace, names: &[String]) -> Result<Vec<&'static Stage>, LabError> {

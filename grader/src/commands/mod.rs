@@ -2,6 +2,7 @@
 
 mod batch;
 mod compare;
+mod confined;
 mod export;
 mod grade;
 mod hint;
@@ -34,6 +35,7 @@ pub fn carry_out(cli: Cli) -> Result<u8, LabError> {
         Some(Command::Batch(arguments)) => batch::batch(&workspace()?, &arguments),
         Some(Command::Merge(arguments)) => batch::merge(&arguments),
         Some(Command::Export(arguments)) => export::export(&workspace()?, &arguments),
+        Some(Command::Confined(arguments)) => confined::run(&arguments),
         Some(Command::Hint(arguments)) => hint::show(&workspace()?, &arguments),
         Some(Command::Doctor) => {
             let host = doctor::Host::look();

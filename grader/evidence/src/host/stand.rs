@@ -9,7 +9,7 @@ use super::watch::{Console, Watch};
 use super::writer::Writer;
 use crate::engine::{Begun, EngineCpu, HostCpu, Prepare};
 use crate::panics::report_panics;
-use crate::{Engine, limits};
+use crate::{Engine, confine, limits};
 use common::devices::Apic;
 use common::drive::{self, Stepper};
 use common::trace::VcpuName;
@@ -95,6 +95,7 @@ fn report(
     let writer = Writer::create(evidence, &scenario)?;
     let guests: u64 = scenario.vms.iter().map(|vm| vm.memory).sum();
     limits::set(guests + scenario.pcpus as u64 * THREAD, scenario.patience)?;
+    confine::within_folder_of(evidence)?;
     let panics = writer.clone();
     report_panics(move |panic| panics.put(&Frame::Panic(panic)));
     let image = |vm: &VmSetup| -> Result<Image, Box<dyn Error>> {

@@ -12,6 +12,7 @@ use common::drive::{Progress, Schedule};
 use common::sync::waiting;
 use common::{Pcpu, Time};
 use evidence::Panic;
+use evidence::confine;
 use evidence::search::{Failure, Report, Request, What};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
@@ -103,6 +104,7 @@ pub fn asked(scenarios: &[Scenario]) -> Option<ExitCode> {
 
 fn answer(scenarios: &[Scenario], request: &Path, report: &Path) -> Result<(), Box<dyn Error>> {
     let request: Request = serde_json::from_slice(&std::fs::read(request)?)?;
+    confine::within_folder_of(report)?;
     let found = search(scenarios, &request);
     std::fs::write(report, serde_json::to_vec(&found)?)?;
     Ok(())
