@@ -143,6 +143,13 @@ mod tests {
     }
 
     #[test]
+    fn the_example_in_the_tree_is_right() {
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("beyond/course.json");
+        let config = Config::read(&example).unwrap();
+        assert_eq!(config.weights.values().sum::<f64>(), 100.0);
+    }
+
+    #[test]
     fn all_rules_are_optional() {
         let config = read("{}").unwrap();
         assert_eq!(config.weight("v3"), 100.0);

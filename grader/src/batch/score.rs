@@ -57,7 +57,9 @@ pub fn grade(record: &Record, config: &Config, time: Option<Moment>) -> Grade {
         let free_days = late_days.min(free);
         free -= free_days;
         let kept = kept(raw, of, late_days, free_days, config);
-        let is_known = record.state != State::Error && !stage.result.has_errors();
+        // Of a version that this host's engine cannot run, nothing is known.
+        let is_known =
+            record.state != State::Error && !stage.result.has_errors() && stage.result.of > 0;
         StageGrade {
             stage: name.clone(),
             of,
@@ -172,6 +174,13 @@ mod tests {
         let grade = grade(&record, &Config::default(), None);
         assert_eq!(grade.score(), None);
         assert_eq!(grade.of(), 100.0);
+    }
+
+    #[test]
+    fn a_version_that_the_engine_cannot_run_has_no_score() {
+        let mut record = record("ada", &[("v1", 0)]);
+        record.stages[0].result.of = 0;
+        assert_eq!(grade(&record, &Config::default(), None).score(), None);
     }
 
     #[test]
