@@ -32,6 +32,9 @@ pub struct BatchArguments {
     /// A table of the class: who handed nothing in gets a row, too
     #[arg(long, value_name = "FILE.csv")]
     pub roster: Option<PathBuf>,
+    /// Leave out how versions do on the student's own earlier ones: that takes half the time
+    #[arg(long)]
+    pub reference_only: bool,
     /// Grade although this host cannot confine what is graded
     #[arg(long)]
     pub unsafe_host: bool,

@@ -37,6 +37,7 @@ fn batch(out: &Path, versions: &[&str]) -> Batch {
         engine: EngineName::Interp,
         out: out.to_path_buf(),
         jobs: 2,
+        own: true,
     }
 }
 

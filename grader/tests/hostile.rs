@@ -164,6 +164,7 @@ fn graded(folder: &Path) -> BTreeMap<String, Record> {
         engine: EngineName::Interp,
         out,
         jobs: 2,
+        own: true,
     };
     let submissions = discover(&folder.join("class")).expect("the class");
     let records = batch.run(&submissions, |_| {}).expect("records");
@@ -255,6 +256,10 @@ fn what_is_no_source_of_a_stage_has_no_effect_and_what_is_missing_is_named() {
     );
     for (name, why) in [
         ("lacks-a-file", "file not found for module `prepare`"),
+        (
+            "breaks-the-compiler",
+            "the compiler breaks down on this code",
+        ),
         ("lacks-the-root", "src/lib.rs' was not handed in"),
         ("changes-its-face", "its public face has changed"),
         ("leads-out", "v1 was not handed in"),

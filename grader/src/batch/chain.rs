@@ -41,9 +41,10 @@ impl<'a> Chain<'a> {
             return Ok(StageRecord::not_handed_in(stage));
         }
         let result = self.result(stage, Base::Reference)?;
-        let own = match stage.number() {
-            1 => None, // nothing is below it
-            _ => Some(self.own(stage, &result)?),
+        // Below version 1 there is nothing.
+        let own = match stage.number() > 1 && self.batch.own {
+            true => Some(self.own(stage, &result)?),
+            false => None,
         };
         Ok(StageRecord {
             fingerprint: self.taken.fingerprint(stage),

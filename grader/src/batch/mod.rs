@@ -55,6 +55,9 @@ pub struct Batch {
     pub out: PathBuf,
     /// How many submissions are graded at a time.
     pub jobs: usize,
+    /// Whether versions are graded on the student's own earlier ones, too: that
+    /// takes as long again.
+    pub own: bool,
 }
 
 /// Something that happened in a batch.

@@ -210,7 +210,11 @@ impl<'a> Site<'a> {
         made: PathBuf,
         lead: String,
     ) -> Result<Built, LabError> {
-        let Finished { how, stderr, .. } = child::run(command, PATIENCE, || {})?;
+        let mut finished = child::run(command, PATIENCE, || {})?;
+        if broke_down(finished.how) {
+            finished = child::run(command, PATIENCE, || {})?;
+        }
+        let Finished { how, stderr, .. } = finished;
         let said = String::from_utf8_lossy(&stderr).into_owned();
         let rejected = |lead: String| {
             Ok(Err(Rejection {
@@ -228,12 +232,22 @@ impl<'a> Site<'a> {
             How::Flooded => rejected(String::from(
                 "the compiler was stopped: it had too much to say about this code",
             )),
+            how if broke_down(how) => rejected(format!(
+                "the compiler breaks down on this code, twice in the same way ({how:?}), and not on \
+                 the code of others: it nests too deeply, or takes more memory than there is"
+            )),
             how => Err(LabError::Infrastructure(format!(
-                "the compiler broke down ({how:?}), which may be its fault: {}",
+                "the compiler did not end by itself ({how:?}): {}",
                 said.trim_end()
             ))),
         }
     }
+}
+
+/// Whether the compiler crashed: an internal error, an abort, a stack that is too
+/// small. Whoever kills it from outside uses another signal.
+fn broke_down(how: How) -> bool {
+    matches!(how, How::Exited(101) | How::Signal(6 | 7 | 11))
 }
 
 fn source(stage: &Stage) -> String {

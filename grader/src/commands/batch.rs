@@ -36,6 +36,7 @@ pub(super) fn batch(workspace: &Workspace, arguments: &BatchArguments) -> Result
         engine: arguments.engine,
         out: arguments.out.clone(),
         jobs: arguments.jobs.map_or(cores, usize::from),
+        own: !arguments.reference_only,
     };
     let progress = Progress::of(submissions.len());
     let records = batch.run(&submissions, |news| progress.hear(&news))?;
