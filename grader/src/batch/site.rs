@@ -51,10 +51,8 @@ impl<'a> Site<'a> {
         let folder = tempfile::Builder::new().prefix("heptavisor-").tempdir();
         let folder = folder.map_err(failed)?;
         lay_out(folder.path(), &toolbox.workspace, taken).map_err(failed)?;
-        let workspace = Workspace {
-            root: folder.path().join("tree"),
-            target: folder.path().join("built"),
-        };
+        let mut workspace = Workspace::at(&folder.path().join("tree"));
+        workspace.target = folder.path().join("built");
         Ok(Site {
             toolbox,
             taken,
