@@ -142,17 +142,27 @@ fn the_gradescope_bundle_has_its_programs_at_the_top_and_no_solution_bank() {
 }
 
 #[test]
-fn the_gradescope_programs_are_shell() {
-    for name in ["setup.sh", "run_autograder"] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("gradescope")
-            .join(name);
+fn the_programs_for_other_machines_are_shell() {
+    for name in [
+        "gradescope/setup.sh",
+        "gradescope/run_autograder",
+        "beyond/slurm.sh",
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
         let Ok(output) = Command::new("bash").arg("-n").arg(&path).output() else {
             println!("skipped: there is no bash here");
             return;
         };
         assert!(output.status.success(), "{name}: {output:?}");
     }
+}
+
+#[test]
+fn the_orders_for_other_machines_are_yaml() {
+    let beyond = Path::new(env!("CARGO_MANIFEST_DIR")).join("beyond");
+    let files = ["github-actions.yml", "kubernetes.yaml"].map(|name| beyond.join(name));
+    let load = "for name in sys.argv[1:]: assert yaml.safe_load(open(name))";
+    python("sys, yaml", load, &[&files[0], &files[1]]);
 }
 
 #[test]
