@@ -14,6 +14,7 @@
 //! as points lost; the next batch tries again.
 
 mod cache;
+mod cargo;
 mod chain;
 pub mod config;
 pub mod merge;

@@ -5,12 +5,12 @@
 //! manifest and no lock on a target folder, so as many are built at a time as
 //! there are cores, and what is not the student's is never built again.
 
+use super::cargo::{Artifact, Dep, Metadata};
 use crate::compile;
 use crate::error::LabError;
 use crate::stages::Stage;
 use crate::submission::fingerprint;
 use crate::workspace::{Workspace, files_below};
-use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -63,64 +63,6 @@ pub(super) struct Use {
     pub package: String,
     /// Its id.
     id: String,
-}
-
-#[derive(Deserialize)]
-struct Artifact {
-    package_id: String,
-    target: Target,
-    profile: Profile,
-    filenames: Vec<PathBuf>,
-}
-
-#[derive(Deserialize)]
-struct Target {
-    kind: Vec<String>,
-    name: String,
-    src_path: PathBuf,
-    edition: String,
-}
-
-#[derive(Deserialize)]
-struct Profile {
-    opt_level: String,
-    debug_assertions: bool,
-    overflow_checks: bool,
-}
-
-#[derive(Deserialize)]
-struct Metadata {
-    packages: Vec<Package>,
-    resolve: Resolve,
-}
-
-#[derive(Deserialize)]
-struct Package {
-    id: String,
-    name: String,
-}
-
-#[derive(Deserialize)]
-struct Resolve {
-    nodes: Vec<Node>,
-}
-
-#[derive(Deserialize)]
-struct Node {
-    id: String,
-    deps: Vec<Dep>,
-}
-
-#[derive(Deserialize)]
-struct Dep {
-    name: String,
-    pkg: String,
-    dep_kinds: Vec<DepKind>,
-}
-
-#[derive(Deserialize)]
-struct DepKind {
-    kind: Option<String>,
 }
 
 impl Toolbox {

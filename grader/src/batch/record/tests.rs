@@ -1,0 +1,87 @@
+use super::*;
+
+/// A made-up record: versions with the points reached, half of which one check
+/// gives and half another, as far as they go.
+pub(crate) fn record(name: &str, stages: &[(&str, u32)]) -> Record {
+    Record {
+        schema: SCHEMA.to_string(),
+        submission: name.to_string(),
+        tree: String::from("0123"),
+        engine: String::from("interp"),
+        seed: 1,
+        state: State::Graded,
+        reason: None,
+        time: None,
+        notes: Vec::new(),
+        stages: stages
+            .iter()
+            .map(|(stage, points)| stage_record(stage, *points))
+            .collect(),
+    }
+}
+
+fn stage_record(stage: &str, points: u32) -> StageRecord {
+    let first = points.min(50);
+    StageRecord {
+        fingerprint: String::from("4567"),
+        handed_in: true,
+        result: StageResult {
+            stage: stage.to_string(),
+            title: String::from("a title"),
+            engine: String::from("interp"),
+            compiles: true,
+            diagnostics: None,
+            points,
+            of: 100,
+            skipped: 0,
+            checks: vec![check("first", first), check("second", points - first)],
+        },
+        own: None,
+    }
+}
+
+fn check(name: &str, points: u32) -> CheckResult {
+    let passes = points == 50;
+    CheckResult {
+        name: name.to_string(),
+        tests: format!("the {name} thing <happens> & \"more\""),
+        points,
+        of: 50,
+        outcome: if passes { Outcome::Pass } else { Outcome::Fail },
+        reason: None,
+        failure: (!passes).then(|| FailureResult {
+            expected: String::from("a <tick>"),
+            seen: String::from("=none & \u{1b}[31m]]>"),
+            ..FailureResult::default()
+        }),
+    }
+}
+
+#[test]
+fn a_record_can_be_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let written = record("ada", &[("v1", 80)]);
+    written.write(folder.path()).unwrap();
+    assert_eq!(Record::read_all(folder.path()).unwrap(), [written]);
+}
+
+#[test]
+fn a_folder_without_results_and_one_of_another_format_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(Record::read_all(folder.path()).is_err());
+    let mut other = record("ada", &[]);
+    other.schema = String::from("heptavisor/submission/v9");
+    other.write(folder.path()).unwrap();
+    let error = Record::read_all(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("submission/v9"), "{error}");
+}
+
+#[test]
+fn on_the_students_own_versions_what_differs_is_named() {
+    let reference = stage_record("v2", 100).result;
+    let own = Own::beside(&reference, &stage_record("v2", 50).result);
+    assert_eq!(
+        (own.points, own.differs),
+        (Some(50), vec![String::from("second")])
+    );
+}
