@@ -230,6 +230,18 @@ fn what_is_no_source_of_a_stage_has_no_effect_and_what_is_missing_is_named() {
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         fs::write(path, text).expect("a file");
     }
+    // Too deep for the compiler's stack.
+    let deep = format!(
+        "pub fn f() -> u64 {{ {}1{} }}",
+        "(".repeat(60_000),
+        ")".repeat(60_000)
+    );
+    submit(&class, "breaks-the-compiler", |file, text| {
+        Some(match file.ends_with("/lib.rs") {
+            true => format!("{text}\n{deep}\n"),
+            false => text,
+        })
+    });
     let without =
         |end: &'static str| move |file: &str, text| (!file.ends_with(end)).then_some(text);
     submit(&class, "lacks-a-file", without("/prepare.rs"));
