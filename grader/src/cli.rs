@@ -83,8 +83,8 @@ pub struct RunArguments {
     /// What the guest sets its own timer to, if it has one
     #[arg(long, value_name = "N")]
     pub guest_tick: Option<u32>,
-    /// The virtual time at which all is stopped
-    #[arg(long, value_name = "N", default_value_t = evidence::Scenario::LIMIT.0)]
+    /// The virtual time at which all is stopped, or `never`
+    #[arg(long, value_name = "N", default_value_t = evidence::Scenario::LIMIT.0, value_parser = limit)]
     pub limit: u64,
     /// Show every trap, exit and device access
     #[arg(long)]
@@ -196,4 +196,14 @@ pub struct HandoutArguments {
     /// The folder to make
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+}
+
+/// A time in ticks.
+fn limit(text: &str) -> Result<u64, String> {
+    match text {
+        "never" => Ok(common::Time::NEVER.0),
+        number => number
+            .parse()
+            .map_err(|_| String::from("must be a number of ticks, such as 2000000, or never")),
+    }
 }

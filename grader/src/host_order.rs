@@ -201,7 +201,15 @@ impl HostOrder {
             add("slice", slice.to_string());
         }
         if limit != usual.limit {
-            add("limit", limit.0.to_string());
+            let never = limit == Time::NEVER;
+            add(
+                "limit",
+                if never {
+                    "never".into()
+                } else {
+                    limit.0.to_string()
+                },
+            );
         }
         for command in &self.scenario.commands {
             add("at", format!("{}:{}", command.at.0, command.deed));
