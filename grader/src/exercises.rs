@@ -75,12 +75,17 @@ impl Sources {
     /// The holes of `exercise` that are still open.
     pub fn holes(&self, exercise: &str) -> Vec<Place> {
         let stub = format!("todo!(\"{exercise}:");
-        let comment = format!("// TODO {exercise}:");
         self.lines(|line| {
             let line = line.trim_start();
             let stops = !line.starts_with("//") && line.contains(&stub);
-            stops || line.contains(&comment) && markers::first_marker(line).is_none()
+            stops || is_quiet_hole(line, exercise)
         })
+    }
+
+    /// Whether `exercise` has an open hole that stops nobody: then nothing tells
+    /// that it was reached.
+    pub fn has_quiet_hole(&self, exercise: &str) -> bool {
+        !self.lines(|line| is_quiet_hole(line, exercise)).is_empty()
     }
 
     /// Whether these are the marked sources, of which handouts are made.
@@ -120,6 +125,11 @@ impl Sources {
     }
 }
 
+fn is_quiet_hole(line: &str, exercise: &str) -> bool {
+    let comment = format!("// TODO {exercise}:");
+    line.contains(&comment) && markers::first_marker(line).is_none()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,5 +159,11 @@ mod tests {
         let text = "x // TODO v1-E1: y\n// TODO v1-E1: z\n// STUB: // TODO v1-E1: a\n// v1-E1: b\n";
         let sources = Sources(vec![(String::from("a.rs"), text.to_string())]);
         assert_eq!(lines(sources.holes("v1-E1")), [1, 2]);
+        assert!(sources.has_quiet_hole("v1-E1"));
+    }
+
+    #[test]
+    fn a_hole_that_stops_everybody_is_not_quiet() {
+        assert!(!sources().has_quiet_hole("v1-E4"));
     }
 }
