@@ -217,14 +217,7 @@ fn this_hosts_kvm_does_what_the_table_says() {
     if !support::can_run(2) {
         return;
     }
-    let report = kvm::probe();
-    let able = |case: &&Case| match case.needs {
-        Some(need) if !report.has(need) => {
-            eprintln!("{} skipped: this kvm cannot {need}", case.name);
-            false
-        }
-        _ => true,
-    };
+    let able = |case: &&Case| case.needs.is_none_or(|need| support::can(need, case.name));
     let wrong = |moves: bool| {
         move |case: &Case| {
             let (memory, boot) = prepare(case);
