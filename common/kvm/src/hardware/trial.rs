@@ -55,7 +55,7 @@ pub fn probe(device: &str) -> Report {
 }
 
 /// A guest with these bytes as its code, and the CPU to run it on.
-fn guest(device: &str, code: &[u8]) -> Result<(Pcpu<HostCpu>, Vcpu), Lack> {
+pub(super) fn guest(device: &str, code: &[u8]) -> Result<(Pcpu<HostCpu>, Vcpu), Lack> {
     let lost = |what: &dyn std::fmt::Display| Lack {
         what: what.to_string(),
         mend: USE_SOFTWARE.to_string(),

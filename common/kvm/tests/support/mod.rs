@@ -2,8 +2,8 @@
 
 #![allow(dead_code)] // each test uses its part
 
-use common::{Boot, Image, Memory};
-use kvm::{Ability, Machine, Report, Vcpu};
+use common::{Boot, Exit, Image, Memory, Pcpu};
+use kvm::{Ability, HostCpu, Machine, Report, Vcpu};
 use std::io::Write;
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -36,7 +36,9 @@ pub fn can(ability: Ability, what: &str) -> bool {
     report().has(ability) || skip(&reason, MAY_LACK.contains(&ability))
 }
 
-fn skip(reason: &str, anywhere: bool) -> bool {
+/// Says why something is not tried, and that it is not (`false`). Unless it may be
+/// missing `anywhere`, that is a failure where KVM is required.
+pub fn skip(reason: &str, anywhere: bool) -> bool {
     let required = std::env::var("HEPTAVISOR_REQUIRE").unwrap_or_default();
     assert!(
         anywhere || !required.split(',').any(|name| name.trim() == "kvm"),
@@ -64,6 +66,42 @@ pub fn vcpus(elf: &[u8], count: u8) -> Vec<Vcpu> {
             .unwrap()
     };
     (0..count).map(vcpu).collect()
+}
+
+/// Where the code of a [`Bare`] guest is.
+pub const CODE: u64 = 0x10_0000;
+
+/// A VM of one vCPU, and a physical CPU for it alone.
+pub struct Bare {
+    /// The vCPU.
+    pub vcpu: Vcpu,
+    /// The physical CPU.
+    pub pcpu: Pcpu<HostCpu>,
+}
+
+impl Bare {
+    /// One whose kernel is nothing but these bytes.
+    pub fn new(code: &[u8]) -> Bare {
+        let memory = Memory::new(4 << 20).unwrap();
+        let boot = Boot::prepare(&memory, CODE).unwrap();
+        memory.write(CODE, code).unwrap();
+        let machine = Machine::new(&memory).unwrap();
+        Bare {
+            vcpu: machine.vcpu(&boot).unwrap(),
+            pcpu: HostCpu::pcpu(0, HostCpu::TICK),
+        }
+    }
+
+    /// Runs it, for five seconds at most.
+    pub fn run(&mut self) -> Exit {
+        let until = self.pcpu.now + 5_000_000;
+        self.pcpu.run(&mut self.vcpu, until)
+    }
+
+    /// Its RAM.
+    pub fn memory(&self) -> Memory {
+        self.vcpu.machine().memory().clone()
+    }
 }
 
 /// Keeps what a guest prints.
