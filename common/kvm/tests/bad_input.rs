@@ -165,7 +165,7 @@ fn a_device_that_vanishes_takes_no_vm_along() {
 fn a_device_that_we_may_not_open_is_told_with_the_group_to_join() {
     let name = temporary("forbidden");
     std::fs::write(&name, "").unwrap();
-    std::fs::set_permissions(&name, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&name, std::fs::Permissions::from_mode(0o0)).unwrap();
     let path = name.to_str().unwrap().to_owned();
     let open = move || {
         const NOBODY: libc::uid_t = 65_534;
