@@ -116,7 +116,14 @@ impl<'a> Entry<'a> {
     pub fn was_called(&self) -> bool {
         self.flag.store(0, Ordering::Relaxed);
         compiler_fence(Ordering::SeqCst);
-        CALLED.with(|called| called.swap(false, Ordering::Relaxed))
+        CALLED.with(|called| {
+            // Cheaper than to swap, and a signal in between is seen, too: as this one.
+            let was_called = called.load(Ordering::Relaxed);
+            if was_called {
+                called.store(false, Ordering::Relaxed);
+            }
+            was_called
+        })
     }
 }
 
