@@ -45,6 +45,13 @@ pub trait Engine {
         exit
     }
 
+    /// Runs until the moment that it is.
+    fn run_until_now(&mut self) -> Exit {
+        let (vcpu, pcpu) = self.parts();
+        let until = pcpu.now;
+        pcpu.run(vcpu, until)
+    }
+
     /// Runs until another thread kicks.
     fn run_until_kicked(&mut self) -> Exit {
         let (vcpu, pcpu) = self.parts();

@@ -54,6 +54,8 @@ pub enum Step {
     Refused(u8),
     /// The vCPU runs for two milliseconds, and they pass.
     Deadline,
+    /// The vCPU may run until a moment that is over.
+    TooLate,
     /// The vCPU runs without a limit; somebody kicks it meanwhile.
     KickMeanwhile,
     /// Somebody has kicked it before it runs.
@@ -162,6 +164,10 @@ fn play<E: Engine>(engine: &mut E, case: &Case, moves: bool) -> Result<(), Strin
                 }
             }
             Step::Deadline => match engine.run_for_a_while() {
+                Exit::Deadline => {}
+                exit => return wrong(format!("{exit:?} {}", engine.explain())),
+            },
+            Step::TooLate => match engine.run_until_now() {
                 Exit::Deadline => {}
                 exit => return wrong(format!("{exit:?} {}", engine.explain())),
             },
