@@ -14,7 +14,7 @@ mod modes;
 mod support;
 mod time;
 
-use common::{Boot, Exit, Gpr, Image, Memory, Mmio, MmioOperation, Size};
+use common::{Boot, Exit, Gpr, Image, Memory, Mmio, MmioOperation, Size, Time};
 use engine::{Engine, Software};
 use guests::asm::Asm;
 use kvm::Ability;
@@ -58,6 +58,8 @@ pub enum Step {
     TooLate,
     /// The vCPU runs without a limit; somebody kicks it meanwhile.
     KickMeanwhile,
+    /// Somebody kicks it when its two milliseconds are over.
+    KickAtDeadline,
     /// Somebody has kicked it before it runs.
     KickBefore,
 }
@@ -171,7 +173,11 @@ fn play<E: Engine>(engine: &mut E, case: &Case, moves: bool) -> Result<(), Strin
                 Exit::Deadline => {}
                 exit => return wrong(format!("{exit:?} {}", engine.explain())),
             },
-            Step::KickMeanwhile => match engine.run_until_kicked() {
+            Step::KickMeanwhile => match engine.run_until_kicked(Time::NEVER) {
+                Exit::Kicked => {}
+                exit => return wrong(format!("{exit:?} {}", engine.explain())),
+            },
+            Step::KickAtDeadline => match engine.run_until_kicked_at_deadline() {
                 Exit::Kicked => {}
                 exit => return wrong(format!("{exit:?} {}", engine.explain())),
             },

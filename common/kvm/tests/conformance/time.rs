@@ -54,6 +54,21 @@ pub fn cases() -> Vec<Case> {
             handlers: false,
         },
         Case {
+            name: "a kick at the deadline is told once, whoever comes first",
+            code: |asm| x64!(asm ; forever: ; jmp <forever),
+            start: vec![],
+            script: vec![
+                Step::KickAtDeadline,
+                Step::Deadline,
+                Step::KickAtDeadline,
+                Step::KickAtDeadline,
+                Step::Deadline,
+            ],
+            end: vec![],
+            needs: None,
+            handlers: false,
+        },
+        Case {
             name: "a kick between a read and its answer loses neither",
             code: |asm| x64!(asm ; in al, 0x70 ; out 0x71, al ; hlt),
             start: vec![],
