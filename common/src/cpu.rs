@@ -3,8 +3,8 @@
 use crate::sync::{Condvar, Mutex};
 use crate::{Context, Time, Trap};
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// A raw, deprivileged x86-64 CPU. It runs user-ISA code at full speed and
@@ -68,6 +68,8 @@ struct Bell {
     /// kicks: so no kick comes between the two.
     falling_asleep: Mutex<()>,
     asleep: Condvar,
+    /// What else a kick does, once it is pending.
+    also: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl Kick {
@@ -77,7 +79,16 @@ impl Kick {
             pending: AtomicBool::new(false),
             falling_asleep: Mutex::new(()),
             asleep: Condvar::new(),
+            also: OnceLock::new(),
         }))
+    }
+
+    /// Has each kick, once it is pending, also do this, in the thread of who
+    /// kicks: for a CPU that cannot look at the kick while it runs guest code and
+    /// must be told. Whoever comes first decides; a second wish is not granted,
+    /// which `false` says.
+    pub fn also(&self, tell: impl Fn() + Send + Sync + 'static) -> bool {
+        self.0.also.set(Box::new(tell)).is_ok()
     }
 
     /// Asks the CPU to look up soon.
@@ -85,6 +96,9 @@ impl Kick {
         self.0.pending.store(true, Ordering::Release);
         drop(self.0.falling_asleep.lock());
         self.0.asleep.wake_all();
+        if let Some(tell) = self.0.also.get() {
+            tell();
+        }
     }
 
     /// Whether a kick waits to be taken.
@@ -134,6 +148,17 @@ mod tests {
         assert!(kick.is_pending());
         assert!(kick.take());
         assert!(!kick.take());
+    }
+
+    #[test]
+    fn a_cpu_that_cannot_look_is_told_when_the_kick_is_pending() {
+        let kick = Kick::default();
+        let (sender, told) = std::sync::mpsc::channel();
+        let seen = kick.clone();
+        assert!(kick.also(move || sender.send(seen.is_pending()).unwrap()));
+        assert!(!kick.also(|| unreachable!("the first wish stands")));
+        kick.clone().kick();
+        assert_eq!(told.recv(), Ok(true));
     }
 
     #[test]

@@ -18,6 +18,9 @@ pub struct Pcpu<C> {
     /// turn: at this moment the CPU is kicked. [`Time::NEVER`] unless one host
     /// thread steps several physical CPUs (see [`drive`](crate::drive)).
     pub(crate) horizon: Time,
+    /// How many nanoseconds of the host a tick takes where its clock counts: while
+    /// a thread of this CPU's own sleeps, and on hardware always. At least 1.
+    pub tick: u64,
     /// What happened here.
     pub recorder: Recorder,
 }
@@ -31,6 +34,7 @@ impl<C> Pcpu<C> {
             now: Time::ZERO,
             kick: Kick::default(),
             horizon: Time::NEVER,
+            tick: 1,
             recorder: Recorder::new(id),
         }
     }

@@ -85,6 +85,9 @@ pub enum Exit {
     /// A fault that could not be delivered, however hard the CPU tried: the
     /// triple fault. A real machine resets here.
     Shutdown(Chain),
+    /// The engine itself cannot go on, through no deed of the guest: the host
+    /// refuses to run it. The virtual CPU says more, each engine in its own way.
+    Failed,
 }
 
 impl Exit {
@@ -101,6 +104,7 @@ impl Exit {
             Exit::SpinLoop => "spin-loop",
             Exit::Unsupported(_) => "unsupported",
             Exit::Shutdown(_) => "shutdown",
+            Exit::Failed => "failed",
         }
     }
 }

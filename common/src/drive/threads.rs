@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 /// sleeps for ever. Commands come from the thread of the first physical CPU, by
 /// its clock.
 ///
-/// Where a physical CPU idles, its clock is the host's: a tick is a nanosecond.
+/// Where a physical CPU idles, its clock is the host's ([`Pcpu::tick`]).
 /// Each thread is pinned to a CPU of the host if that allows it.
 ///
 /// # Panics
@@ -113,9 +113,9 @@ impl Host {
         }
         let wake = wake.min(self.limit);
         let begin = Instant::now();
-        pcpu.kick
-            .sleep(Some(Duration::from_nanos(wake.since(pcpu.now))));
-        let passed = begin.elapsed().as_nanos() as u64;
+        let most = wake.since(pcpu.now).saturating_mul(pcpu.tick);
+        pcpu.kick.sleep(Some(Duration::from_nanos(most)));
+        let passed = begin.elapsed().as_nanos() as u64 / pcpu.tick;
         pcpu.now = match pcpu.kick.take() {
             true => pcpu.now.max(wake.min(pcpu.now + passed)),
             false => pcpu.now.max(wake),
@@ -137,7 +137,7 @@ impl Host {
         pcpu.kick.sleep(None);
         self.shared.lock().asleep -= 1;
         pcpu.kick.take();
-        pcpu.now += begin.elapsed().as_nanos() as u64;
+        pcpu.now += begin.elapsed().as_nanos() as u64 / pcpu.tick;
     }
 
     fn end(&self, outcome: Outcome) {
@@ -204,6 +204,28 @@ mod tests {
         let mut pcpus = [0, 1, 2].map(|id| Pcpu::new(id, ()));
         let outcome = threads(&Silent, &mut pcpus, Time::NEVER, &mut nothing);
         assert_eq!(outcome, Outcome::Stuck);
+    }
+
+    /// Sleeps once.
+    struct Nap;
+
+    impl Schedule<()> for &Nap {
+        fn schedule_once(&mut self, pcpu: &mut Pcpu<()>) -> Progress {
+            match pcpu.now {
+                Time::ZERO => Progress::Idle { wake: Time(2_000) },
+                _ => Progress::Done,
+            }
+        }
+    }
+
+    #[test]
+    fn a_sleeper_sleeps_as_long_as_its_ticks_take() {
+        let mut pcpus = [Pcpu::new(0, ())];
+        pcpus[0].tick = 1_000;
+        let begin = Instant::now();
+        threads(&Nap, &mut pcpus, Time::NEVER, &mut nothing);
+        assert!(begin.elapsed() >= Duration::from_millis(2));
+        assert_eq!(pcpus[0].now, Time(2_000));
     }
 
     /// Number 1 panics; number 0 waits for it.

@@ -112,6 +112,16 @@ impl Memory {
             .is_some_and(|end| end <= self.0.size)
     }
 
+    /// Where the RAM begins in the host's memory: for an engine that gives it to
+    /// the hardware. All of [`size`](Memory::size) bytes stay there, readable and
+    /// writable, as long as a clone of this.
+    ///
+    /// What is stored there by another way than this type is not seen by a
+    /// software CPU that has decoded code from it.
+    pub fn host_address(&self) -> *mut u8 {
+        self.0.base
+    }
+
     /// Copies RAM at `gpa` out; `None` if any of it is not RAM.
     pub fn read(&self, gpa: u64, bytes: &mut [u8]) -> Option<()> {
         if !self.contains(gpa, bytes.len() as u64) {

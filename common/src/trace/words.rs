@@ -45,6 +45,7 @@ impl Display for Exit {
             Exit::SpinLoop => f.write_str("pauses again and again"),
             Exit::Unsupported(trap) => trap.fmt(f),
             Exit::Shutdown(chain) => chain.fmt(f),
+            Exit::Failed => f.write_str("the engine cannot go on"),
         }
     }
 }
