@@ -25,6 +25,9 @@ Exit codes: 0 all well, 1 something failed, 2 wrong command line, 3 the host fai
     disable_help_subcommand = true
 )]
 pub struct Cli {
+    /// Use the runners in this folder, and build none: for a machine without cargo
+    #[arg(long, value_name = "DIR", global = true, hide = true)]
+    pub runners: Option<PathBuf>,
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,

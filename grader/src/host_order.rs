@@ -372,6 +372,14 @@ mod tests {
     }
 
     #[test]
+    fn another_engine_is_part_of_the_command() {
+        let halt = VmOrder::new(guests::v1::guest("halt").unwrap(), 1);
+        let order = HostOrder::new([halt]).engine(Engine::Kvm);
+        let command = "cargo lab run v5 --vm halt --engine kvm --seed 1";
+        assert_eq!(order.command("v5"), command);
+    }
+
+    #[test]
     fn an_order_with_nothing_unusual_is_short() {
         let order = HostOrder::new([VmOrder::new(guests::v1::guest("halt").unwrap(), 1)]);
         assert_eq!(order.command("v5"), "cargo lab run v5 --vm halt --seed 1");

@@ -22,7 +22,14 @@ use crate::workspace::Workspace;
 /// # Errors
 /// If the command could not do its work; [`LabError::exit_code`] says the code.
 pub fn carry_out(cli: Cli) -> Result<u8, LabError> {
-    let workspace = Workspace::find;
+    let runners = cli.runners;
+    let workspace = || -> Result<Workspace, LabError> {
+        let workspace = Workspace::find()?;
+        Ok(Workspace {
+            runners,
+            ..workspace
+        })
+    };
     match cli.command {
         None => overview::show(&workspace()?),
         Some(Command::List) => list::show(&workspace()?),
