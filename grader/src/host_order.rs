@@ -375,7 +375,7 @@ mod tests {
     fn another_engine_is_part_of_the_command() {
         let halt = VmOrder::new(guests::v1::guest("halt").unwrap(), 1);
         let order = HostOrder::new([halt]).engine(Engine::Kvm);
-        let command = "cargo lab run v5 --vm halt --engine kvm --seed 1";
+        let command = "cargo lab run v5 --engine kvm --vm halt --seed 1";
         assert_eq!(order.command("v5"), command);
     }
 
