@@ -17,12 +17,17 @@ use std::path::PathBuf;
   cargo lab run v1 --guest halt --trace
                                        watch another one, trap by trap
   cargo lab grade v1                   points, and what is wrong
+  cargo lab doctor                     what this host can do, and what to mend
+  cargo lab compare v2                 what the hardware takes over, in numbers
   cargo lab hint v1-E3                 a question that leads on; --level 3 nearly tells
 
 Exit codes: 0 all well, 1 something failed, 2 wrong command line, 3 the host failed.",
     disable_help_subcommand = true
 )]
 pub struct Cli {
+    /// Use the runners in this folder, and build none: for a machine without cargo
+    #[arg(long, value_name = "DIR", global = true, hide = true)]
+    pub runners: Option<PathBuf>,
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -42,6 +47,7 @@ Examples:
   cargo lab run v1
   cargo lab run v1 --guest keeper --tick 97 --seed 5
   cargo lab run v1 --image my-kernel.elf --trace 2> trace.txt
+  cargo lab run v2 --engine kvm
   cargo lab run v5 --vm idle:weight=300 --vm keeper:seed=7 --vm my-kernel.elf
   cargo lab run v5 --vm ticks --vm ticks --at 50000:pause:1 --at 400000:resume:1"
     )]
@@ -58,6 +64,18 @@ Examples:
   cargo lab hint v1-E3                 a question
   cargo lab hint v1-E3 --level 3       nearly the answer")]
     Hint(HintArguments),
+    /// Run the same workload on every engine that works here, and compare
+    #[command(after_help = "Examples:
+  cargo lab compare v2                 the version's first guest
+  cargo lab compare v2 --guest idle
+  cargo lab compare v5                 the VMs that `cargo lab run v5` runs
+
+What is counted: traps to the version's virtual CPU (on kvm there are none), exits to the monitor, \
+injected interrupts. The time is that of a build for development.")]
+    Compare(CompareArguments),
+    /// Say what this host can do, what it cannot, and what to do about it
+    #[command(after_help = "The exit code is 0 if the software CPU can be used; kvm is optional.")]
+    Doctor,
     /// Make the student's tree: solutions out, stubs in
     #[command(after_help = "Example:
   cargo lab handout --out ../heptavisor-student
@@ -89,6 +107,9 @@ pub struct RunArguments {
     /// Show every trap, exit and device access
     #[arg(long)]
     pub trace: bool,
+    /// What runs the guest: the software CPU, the host's own through KVM, or KVM where it can
+    #[arg(long, value_name = "ENGINE", default_value = "interp")]
+    pub engine: EngineName,
     /// For a single guest.
     #[command(flatten)]
     pub single: SingleArguments,
@@ -125,7 +146,7 @@ pub struct HostArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(PCPUS))]
     pub pcpus: Option<u64>,
     /// Who goes on next: nearly the one that is behind, as badly as can be, or one host thread
-    /// each [default: fair]
+    /// each [default: fair; of several on kvm: threads]
     #[arg(long, value_name = "ORDER")]
     pub order: Option<OrderName>,
     /// How long a turn is, in ticks [default: 10000]
@@ -138,6 +159,28 @@ pub struct HostArguments {
     /// What is done about vCPUs that spin for a lock (version 7) [default: none]
     #[arg(long, value_name = "POLICY")]
     pub policy: Option<PolicyName>,
+}
+
+/// An engine, on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EngineName {
+    /// KVM where it can run the version, else the software CPU.
+    Auto,
+    /// The software CPU.
+    Interp,
+    /// The host's CPU, through KVM.
+    Kvm,
+}
+
+impl EngineName {
+    /// As on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            EngineName::Auto => "auto",
+            EngineName::Interp => "interp",
+            EngineName::Kvm => "kvm",
+        }
+    }
 }
 
 /// An order of events, on the command line.
@@ -175,7 +218,28 @@ pub struct GradeArguments {
     /// What the guests are made from
     #[arg(long, value_name = "N", default_value_t = crate::grade::SEED)]
     pub seed: u64,
+    /// What runs the guests (see `cargo lab run --help`). On kvm the monitor and the schedulers
+    /// are graded, and the virtual CPU is not: it does not run there
+    #[arg(long, value_name = "ENGINE", default_value = "interp")]
+    pub engine: EngineName,
     /// The verdict as JSON, and nothing else, on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What to compare.
+#[derive(Debug, Args)]
+pub struct CompareArguments {
+    /// The version, such as v2
+    pub stage: String,
+    /// A guest of the catalogue [default: the first; from version 5 on the set that shows the
+    /// version]
+    #[arg(long, value_name = "NAME")]
+    pub guest: Option<String>,
+    /// What the guests are made from
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// The numbers as JSON, and nothing else, on stdout
     #[arg(long)]
     pub json: bool,
 }

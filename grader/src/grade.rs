@@ -1,7 +1,9 @@
 //! Grades a version: builds it, makes its checks, and says the verdict.
 
-use crate::checks::{Bench, Check, Course, Failure, Problem};
+use crate::checks::{Bench, Check, Course, Failure, OnKvm, Problem};
+use crate::cli::EngineName;
 use crate::compile::{Compiled, Rejection, compile};
+use crate::engine::{self, Choice};
 use crate::error::LabError;
 use crate::exercises::Sources;
 use crate::stages::Stage;
@@ -9,6 +11,8 @@ use crate::verdict::{
     CheckVerdict, Decides, FailureReport, Outcome, SCHEMA, StageVerdict, Verdict,
 };
 use crate::workspace::Workspace;
+use evidence::Engine;
+use kvm::Lack;
 
 /// What to grade.
 #[derive(Clone, Debug)]
@@ -19,6 +23,8 @@ pub struct Grading {
     pub check: Option<String>,
     /// What the guests are made from.
     pub seed: u64,
+    /// What runs them.
+    pub engine: EngineName,
 }
 
 /// The seed of a grading that names none: with the same sources everybody gets
@@ -32,6 +38,7 @@ impl Grading {
             stages,
             check: None,
             seed: SEED,
+            engine: EngineName::Interp,
         }
     }
 
@@ -47,14 +54,25 @@ impl Grading {
         let mut stages = Vec::new();
         for stage in &self.stages {
             let checks = self.checks(stage)?;
-            stages.push(match self.stage(stage, &checks, workspace, &mut watch) {
-                Err(LabError::Infrastructure(reason)) => untold(stage, &checks, &reason),
+            let engine = match Choice::of(self.engine, stage, engine::probed) {
+                Ok(Choice { engine, why }) => {
+                    why.iter().for_each(|why| watch(Progress::Chosen(why)));
+                    engine
+                }
+                Err(lack) => {
+                    stages.push(passed_over(stage, &checks, lack));
+                    continue;
+                }
+            };
+            let graded = self.stage(stage, engine, &checks, workspace, &mut watch);
+            stages.push(match graded {
+                Err(LabError::Infrastructure(reason)) => untold(stage, engine, &checks, &reason),
                 verdict => verdict?,
             });
         }
         Ok(Verdict {
             schema: SCHEMA,
-            engine: "interp",
+            engine: self.engine.name(),
             seed: self.seed,
             stages,
         })
@@ -63,6 +81,7 @@ impl Grading {
     fn stage(
         &self,
         stage: &'static Stage,
+        engine: Engine,
         checks: &[&'static Check],
         workspace: &Workspace,
         watch: &mut impl FnMut(Progress<'_>),
@@ -75,13 +94,18 @@ impl Grading {
         watch(Progress::Compiled);
         let runner = match compiled {
             Compiled::Runner(runner) => runner,
-            Compiled::Rejected(rejection) => return Ok(rejected(stage, checks, &rejection)),
+            Compiled::Rejected(rejection) => {
+                return Ok(rejected(stage, engine, checks, &rejection));
+            }
         };
-        let bench = Bench::new(workspace, stage.name, &runner, self.seed);
-        let mut verdict = blank(stage, checks);
+        let bench = Bench::new(workspace, stage.name, &runner, self.seed, engine);
+        let mut verdict = blank(stage, engine, checks);
         verdict.first_hole = first_hole(stage, &sources);
         for check in checks {
-            let made = self.make(check, &bench, &sources)?;
+            let made = match not_made(engine, check) {
+                Some(why) => skipped(check, why.to_string()),
+                None => self.make(check, &bench, &sources)?,
+            };
             watch(Progress::Made(&made));
             verdict.points += made.points;
             verdict.checks.push(made);
@@ -150,8 +174,13 @@ impl Grading {
         FailureReport {
             places: places.collect(),
             again: format!(
-                "cargo lab grade {} --check {} --seed {seed}",
-                bench.stage, check.name
+                "cargo lab grade {} --check {} --seed {seed}{}",
+                bench.stage,
+                check.name,
+                match bench.engine {
+                    Engine::Interp => "",
+                    Engine::Kvm => " --engine kvm",
+                }
             ),
             expected: failure.expected,
             seen: failure.seen,
@@ -165,14 +194,22 @@ impl Grading {
 }
 
 /// The verdict on a version before any check has been made.
-fn blank(stage: &'static Stage, checks: &[&'static Check]) -> StageVerdict {
+fn blank(stage: &'static Stage, engine: Engine, checks: &[&'static Check]) -> StageVerdict {
+    let points = |made| {
+        let counted = checks
+            .iter()
+            .filter(|check| not_made(engine, check).is_none() == made);
+        counted.map(|check| check.points).sum()
+    };
     StageVerdict {
         stage: stage.name,
         title: stage.title,
+        engine: engine.name(),
+        skipped: points(false),
         compiles: true,
         diagnostics: None,
         points: 0,
-        of: checks.iter().map(|check| check.points).sum(),
+        of: points(true),
         checks: Vec::new(),
         first_hole: None,
     }
@@ -189,6 +226,7 @@ fn first_hole(stage: &Stage, sources: &Sources) -> Option<Decides> {
 /// The verdict on a version that does not compile.
 fn rejected(
     stage: &'static Stage,
+    engine: Engine,
     checks: &[&'static Check],
     rejection: &Rejection,
 ) -> StageVerdict {
@@ -201,19 +239,44 @@ fn rejected(
             .iter()
             .map(|check| skipped(check, reason.clone()))
             .collect(),
-        ..blank(stage, checks)
+        ..blank(stage, engine, checks)
+    }
+}
+
+/// The verdict on a version that this host's KVM cannot run.
+fn passed_over(stage: &'static Stage, checks: &[&'static Check], lack: &Lack) -> StageVerdict {
+    let all = checks.iter().map(|check| check.points).sum();
+    let skipped = |check: &&'static Check| skipped(check, engine::with_mend(lack));
+    StageVerdict {
+        of: 0,
+        skipped: all,
+        checks: checks.iter().map(skipped).collect(),
+        ..blank(stage, Engine::Kvm, checks)
+    }
+}
+
+/// Why a check is not made on an engine; `None` if it is.
+fn not_made(engine: Engine, check: &Check) -> Option<&'static str> {
+    match (engine, check.on_kvm) {
+        (Engine::Kvm, OnKvm::Skipped(why)) => Some(why),
+        _ => None,
     }
 }
 
 /// The verdict on a version that the host kept from being graded.
-fn untold(stage: &'static Stage, checks: &[&'static Check], reason: &str) -> StageVerdict {
+fn untold(
+    stage: &'static Stage,
+    engine: Engine,
+    checks: &[&'static Check],
+    reason: &str,
+) -> StageVerdict {
     let error = |check: &&'static Check| CheckVerdict {
         outcome: Outcome::Error,
         ..skipped(check, reason.to_string())
     };
     StageVerdict {
         checks: checks.iter().map(error).collect(),
-        ..blank(stage, checks)
+        ..blank(stage, engine, checks)
     }
 }
 
@@ -232,6 +295,8 @@ fn skipped(check: &Check, reason: String) -> CheckVerdict {
 /// How far a grading has come.
 #[derive(Clone, Copy, Debug)]
 pub enum Progress<'a> {
+    /// This engine was chosen, and why.
+    Chosen(&'a str),
     /// A version is being built.
     Compiling(&'static Stage),
     /// It has been built, or has not.

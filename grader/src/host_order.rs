@@ -4,8 +4,10 @@ use crate::child::Finished;
 use crate::desk::{Desk, did_not_begin};
 use crate::error::LabError;
 use crate::guest::Guest;
+use crate::host_trace::Host;
 use crate::observation::BACKSTOP;
 use common::{Image, Time};
+use evidence::Engine;
 use evidence::host::{self, Command, Deed, Evidence, Policy, Reader, Scenario, VmSetup};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -129,6 +131,12 @@ impl HostOrder {
         self
     }
 
+    /// The same on another engine.
+    pub fn engine(mut self, engine: Engine) -> HostOrder {
+        self.scenario.engine = engine;
+        self
+    }
+
     /// The same again and again, with so many seeds for the order.
     pub fn seeds(mut self, seeds: u64) -> HostOrder {
         self.scenario.seeds = seeds;
@@ -172,6 +180,7 @@ impl HostOrder {
     pub fn command(&self, stage: &str) -> String {
         let usual = Scenario::new(Vec::new());
         let Scenario {
+            engine,
             pcpus,
             order,
             slice,
@@ -184,6 +193,9 @@ impl HostOrder {
             // A String never refuses to grow.
             let _ = write!(text, " --{option} {value}");
         };
+        if engine != usual.engine {
+            add("engine", engine.to_string());
+        }
         let seed = order.seed().unwrap_or(1);
         for vm in &self.vms {
             add("vm", vm.spec(seed));
@@ -280,6 +292,17 @@ pub struct HostObservation {
     pub finished: Option<Finished>,
 }
 
+impl HostObservation {
+    /// Where its records come from.
+    pub fn host(&self) -> Host<'_> {
+        Host {
+            images: &self.images,
+            pcpus: self.order.scenario.pcpus,
+            engine: self.order.scenario.engine,
+        }
+    }
+}
+
 /// Runs VMs under the stage that `runner` holds. `follow` gets the evidence as
 /// it grows.
 ///
@@ -311,7 +334,10 @@ pub fn observe_host(
         Ok(finished) if reader.evidence == Evidence::default() => {
             return Err(did_not_begin(&finished));
         }
-        Ok(finished) => Some(finished),
+        Ok(finished) => match refused(&reader.evidence) {
+            Some(why) => return Err(LabError::infrastructure("these VMs cannot be made", why)),
+            None => Some(finished),
+        },
         Err(LabError::Interrupted) => None,
         Err(error) => return Err(error),
     };
@@ -321,6 +347,11 @@ pub fn observe_host(
         evidence: reader.evidence,
         finished,
     })
+}
+
+/// Why the engine made no VMs, if it did not.
+fn refused(evidence: &Evidence) -> Option<&str> {
+    evidence.runs.last()?.refused.as_deref()
 }
 
 #[cfg(test)]
@@ -346,6 +377,14 @@ mod tests {
             "cargo lab run v6 --vm keeper --vm keeper:weight=300,seed=8,memory=4,start=5000 \
              --pcpus 2 --order adversarial --seed 7 --at 90:pause:1"
         );
+    }
+
+    #[test]
+    fn another_engine_is_part_of_the_command() {
+        let halt = VmOrder::new(guests::v1::guest("halt").unwrap(), 1);
+        let order = HostOrder::new([halt]).engine(Engine::Kvm);
+        let command = "cargo lab run v5 --engine kvm --vm halt --seed 1";
+        assert_eq!(order.command("v5"), command);
     }
 
     #[test]

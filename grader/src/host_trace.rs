@@ -1,7 +1,9 @@
 //! The records of many VMs: whose they are, and how they read.
 
+use crate::text::KVM_TRACE;
 use common::Image;
 use common::trace::{Event, Record, Text, VcpuName};
+use evidence::Engine;
 use std::collections::BTreeMap;
 
 /// Each record with the vCPU that it belongs to: the one that ran on the record's
@@ -18,31 +20,46 @@ pub fn owned(records: &[Record]) -> impl Iterator<Item = (Option<VcpuName>, &Rec
     })
 }
 
+/// The host that records come from, for whoever puts them into words.
+#[derive(Clone, Copy)]
+pub struct Host<'a> {
+    /// The guests of its VMs, for their symbols.
+    pub images: &'a [Image],
+    /// How many physical CPUs it has.
+    pub pcpus: usize,
+    /// What runs the VMs.
+    pub engine: Engine,
+}
+
 /// One record on one line, with the names of the VM that it belongs to.
-pub fn line(vcpu: Option<VcpuName>, record: &Record, images: &[Image], pcpus: usize) -> String {
+pub fn line(vcpu: Option<VcpuName>, record: &Record, host: Host<'_>) -> String {
     let nobody = Default::default();
-    let image = vcpu.and_then(|name| images.get(name.vm as usize));
+    let image = vcpu.and_then(|name| host.images.get(name.vm as usize));
     let text = Text::new(image.map_or(&nobody, |image| &image.symbols));
-    let text = match pcpus {
+    let text = match host.pcpus {
         1 => text,
         _ => text.with_pcpus(),
     };
     let mut line = text.line(record);
-    if vcpu.is_none() {
+    if vcpu.is_none() || host.engine == Engine::Kvm {
         line.place.clear();
     }
     line.to_string().trim_end().to_string()
 }
 
 /// All records, one on a line, with a header.
-pub fn all(records: &[Record], images: &[Image], pcpus: usize) -> String {
+pub fn all(records: &[Record], host: Host<'_>) -> String {
     let nobody = Default::default();
-    let header = match pcpus {
+    let header = match host.pcpus {
         1 => Text::new(&nobody).header(),
         _ => Text::new(&nobody).with_pcpus().header(),
     };
-    let lines = owned(records).map(|(vcpu, record)| line(vcpu, record, images, pcpus));
-    std::iter::once(header.to_string())
+    let lines = owned(records).map(|(vcpu, record)| line(vcpu, record, host));
+    let lead = match host.engine {
+        Engine::Interp => header.to_string(),
+        Engine::Kvm => format!("{KVM_TRACE}{header}"),
+    };
+    std::iter::once(lead)
         .chain(lines)
         .map(|line| line + "\n")
         .collect()

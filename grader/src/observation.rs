@@ -4,7 +4,7 @@ use crate::child::Finished;
 use crate::desk::{Desk, did_not_begin};
 use crate::error::LabError;
 use common::{Image, Time};
-use evidence::{Evidence, Reader, Scenario, ThreadKernel};
+use evidence::{Engine, Evidence, Reader, Scenario, ThreadKernel};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -41,6 +41,12 @@ impl Order {
         let mut order = Order::new(outline);
         order.scenario.threads = Some(kernel);
         order
+    }
+
+    /// The same on another engine.
+    pub fn engine(mut self, engine: Engine) -> Order {
+        self.scenario.engine = engine;
+        self
     }
 
     /// The same with the host's timer ringing every `ticks`.

@@ -80,6 +80,12 @@ impl Stage {
             .collect()
     }
 
+    /// Its number, from 1.
+    pub fn number(&self) -> u8 {
+        let digits = self.name.trim_start_matches('v');
+        digits.parse().expect("a version is called v and a number")
+    }
+
     /// Whether it runs a set of VMs, from version 5 on, and not a single one.
     pub fn has_many_vms(&self) -> bool {
         self.name >= "v5"

@@ -4,14 +4,36 @@ use crate::fate::Fate;
 use crate::vm_fate::VmFate;
 use common::trace::{Record, Text};
 use common::{Ending, Explanation, Symbols};
-use evidence::GivenUp;
 use evidence::host::What;
+use evidence::{Engine, GivenUp};
 use guests::catalogue;
 
-/// One event on one line: when, where, what.
-pub fn moment(record: &Record, symbols: &Symbols) -> String {
-    Text::new(symbols).line(record).to_string()
+/// One event on one line: when, what, and where if the engine tells that.
+pub fn moment(record: &Record, symbols: &Symbols, engine: Engine) -> String {
+    let mut line = Text::new(symbols).line(record);
+    if engine == Engine::Interp {
+        return line.to_string();
+    }
+    line.place.clear();
+    line.to_string().trim_end().to_string()
 }
+
+/// All events, each on a line, below the heads of the columns.
+pub fn trace(records: &[Record], symbols: &Symbols, engine: Engine) -> String {
+    if engine == Engine::Interp {
+        return Text::new(symbols).all(records);
+    }
+    let moments = records.iter().map(|record| moment(record, symbols, engine));
+    let mut header = Text::new(symbols).header();
+    header.place.clear();
+    let header = format!("{KVM_TRACE}{}", header.to_string().trim_end());
+    let lines = std::iter::once(header).chain(moments);
+    lines.map(|line| line + "\n").collect()
+}
+
+/// What is said before a trace on kvm.
+pub const KVM_TRACE: &str = "(on kvm a trace has exits, injections and devices. What the guest \
+                             does between two exits, and where it is, the CPU keeps to itself.)\n";
 
 /// Where the guest was, and with what in its registers, three on a line.
 pub fn guest(explanation: &Explanation) -> Vec<String> {
@@ -174,6 +196,26 @@ pub fn exception(vector: u8) -> &'static str {
     NAMES.get(usize::from(vector)).unwrap_or(&"#?")
 }
 
+/// A text behind a lead, in lines that are not too long, each with its line end.
+pub fn wrapped(lead: &str, text: &str) -> String {
+    const WIDTH: usize = 88;
+    let indent = lead.chars().count();
+    let mut lines = String::new();
+    let (mut line, mut length) = (lead.to_string(), indent);
+    for word in text.split_whitespace() {
+        let wide = word.chars().count();
+        if length > indent && length + wide > WIDTH {
+            lines += line.trim_end();
+            lines.push('\n');
+            (line, length) = (" ".repeat(indent), indent);
+        }
+        line += word;
+        line.push(' ');
+        length += wide + 1;
+    }
+    lines + line.trim_end() + "\n"
+}
+
 /// A number with its noun: `1 exit`, `2 exits`.
 pub fn count(number: usize, noun: &str) -> String {
     match number {
@@ -200,6 +242,19 @@ mod tests {
         assert_eq!((line, &*one, &*other), (2, "\"bc\\n\"", "\"bd\""));
         let (line, _, other) = differing_lines(b"a\nbc\n", b"a\n", 2);
         assert_eq!((line, &*other), (2, "nothing more"));
+    }
+
+    #[test]
+    fn a_long_text_is_wrapped_beside_its_lead() {
+        let text = "word ".repeat(40);
+        let wrapped = wrapped("  name  ", &text);
+        let lines: Vec<_> = wrapped.lines().collect();
+        assert!(
+            lines.iter().all(|line| line.len() <= 88) && lines.len() == 3,
+            "{wrapped}"
+        );
+        assert!(lines[0].starts_with("  name  word") && lines[1].starts_with("        word"));
+        assert_eq!(wrapped.matches("word").count(), 40);
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub const SCHEMA: &str = "heptavisor/verdict/v1";
 pub struct Verdict {
     /// [`SCHEMA`].
     pub schema: &'static str,
-    /// Which engine the guests ran on.
+    /// Which engine was asked for.
     pub engine: &'static str,
     /// The seed that the guests were made from.
     pub seed: u64,
@@ -31,6 +31,8 @@ pub struct StageVerdict {
     pub stage: &'static str,
     /// What its VM can do.
     pub title: &'static str,
+    /// Which engine the guests ran on.
+    pub engine: &'static str,
     /// Whether it compiles.
     pub compiles: bool,
     /// The compiler's words if not.
@@ -40,6 +42,8 @@ pub struct StageVerdict {
     pub points: u32,
     /// Points that can be reached in the checks that were made.
     pub of: u32,
+    /// Points of checks that are not made on this engine: neither reached nor lost.
+    pub skipped: u32,
     /// The checks, in the order in which a student gets there.
     pub checks: Vec<CheckVerdict>,
     /// The first exercise with a hole in the sources, for the person who asks
@@ -78,7 +82,7 @@ pub enum Outcome {
     Pass,
     /// Not met.
     Fail,
-    /// Not made, for a reason that the student can do something about.
+    /// Not made: the version does not compile, or the engine cannot show it.
     Skipped,
     /// Not made, for a reason outside the student's code.
     Error,
@@ -130,8 +134,8 @@ impl Decides {
 }
 
 impl Verdict {
-    /// The exit code that says how it came out: 0 if every check was met, 1 if
-    /// one was not, 3 if one could not be made.
+    /// The exit code that says how it came out: 0 if every check that is made on
+    /// the engine was met, 1 if one was not, 3 if one could not be made.
     pub fn exit_code(&self) -> u8 {
         let outcomes = || {
             self.stages
@@ -139,9 +143,10 @@ impl Verdict {
                 .flat_map(|stage| &stage.checks)
                 .map(|one| one.outcome)
         };
+        let compiles = self.stages.iter().all(|stage| stage.compiles);
         if outcomes().any(|outcome| outcome == Outcome::Error) {
             3
-        } else if outcomes().any(|outcome| outcome != Outcome::Pass) {
+        } else if !compiles || outcomes().any(|outcome| outcome == Outcome::Fail) {
             1
         } else {
             0
@@ -161,5 +166,54 @@ impl CheckVerdict {
         self.failure
             .as_ref()
             .is_some_and(|failure| failure.not_yet.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(outcome: Outcome, compiles: bool) -> Verdict {
+        let check = CheckVerdict {
+            name: "check",
+            tests: "something",
+            points: 0,
+            of: 10,
+            outcome,
+            reason: None,
+            failure: None,
+        };
+        let stage = StageVerdict {
+            stage: "v1",
+            title: "kernel only",
+            engine: "kvm",
+            compiles,
+            diagnostics: None,
+            points: 0,
+            of: 0,
+            skipped: 10,
+            checks: vec![check],
+            first_hole: None,
+        };
+        Verdict {
+            schema: SCHEMA,
+            engine: "kvm",
+            seed: 1,
+            stages: vec![stage],
+        }
+    }
+
+    #[test]
+    fn what_an_engine_cannot_show_is_no_failure_and_what_does_not_compile_is() {
+        for (outcome, compiles, code) in [
+            (Outcome::Pass, true, 0),
+            (Outcome::Skipped, true, 0),
+            (Outcome::Skipped, false, 1),
+            (Outcome::Fail, true, 1),
+            (Outcome::Error, true, 3),
+        ] {
+            let verdict = verdict(outcome, compiles);
+            assert_eq!(verdict.exit_code(), code, "{outcome:?} {compiles}");
+        }
     }
 }

@@ -122,6 +122,7 @@ mod tests {
             vcpus: vec![],
             last: events.iter().map(record).collect(),
             explanation: None,
+            failure: None,
             probes: vec![],
         };
         RunEvidence {

@@ -8,6 +8,7 @@ use crate::stages::Stage;
 use crate::suggest;
 use common::Time;
 use common::boot::MAX_VCPUS;
+use evidence::Engine;
 use evidence::host::{self, Command, Deed, Policy};
 use std::ops::RangeInclusive;
 
@@ -191,6 +192,9 @@ pub fn check(order: &HostOrder, stage: &Stage) -> Result<(), LabError> {
             )));
         }
     }
+    if scenario.engine == Engine::Kvm {
+        on_hardware(scenario)?;
+    }
     let many_pcpus = [
         ("more than one physical CPU", pcpus > 1),
         ("threads", scenario.order == host::Order::Threads),
@@ -213,6 +217,23 @@ pub fn check(order: &HostOrder, stage: &Stage) -> Result<(), LabError> {
     ];
     since(stage, "v6", &many_pcpus)?;
     since(stage, "v7", &many_vcpus)
+}
+
+/// Refuses what only a software CPU can do.
+fn on_hardware(scenario: &host::Scenario) -> Result<(), LabError> {
+    if scenario.pcpus > 1 && scenario.order != host::Order::Threads {
+        return Err(LabError::Usage(String::from(
+            "on kvm each of several physical CPUs runs in a thread of its own, and nobody decides \
+             their order: leave --order out, or give --order threads or --pcpus 1",
+        )));
+    }
+    match scenario.policy {
+        Policy::SpinExits => Err(LabError::Usage(String::from(
+            "--policy spin-exits makes no sense on kvm: KVM notices loops of pause, but keeps them \
+             to itself",
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses what is wanted and only a later version can do.
@@ -275,6 +296,18 @@ mod tests {
             let error = parse(text).err().unwrap();
             assert!(error.contains(right), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn what_hardware_cannot_do_is_refused_with_what_it_can() {
+        let order = || HostOrder::new([parse("keeper").unwrap()]).engine(Engine::Kvm);
+        let check = |order: HostOrder| check(&order, &STAGES[6]).map_err(|no| no.to_string());
+        assert_eq!(check(order()), Ok(()), "one physical cpu needs no order");
+        assert_eq!(check(order().pcpus(2).order(host::Order::Threads)), Ok(()));
+        let fair = check(order().pcpus(2)).unwrap_err();
+        assert!(fair.contains("--order threads"), "{fair}");
+        let spinning = check(order().policy(Policy::SpinExits)).unwrap_err();
+        assert!(spinning.contains("keeps them to itself"), "{spinning}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! A frame without its line end was cut off while being written, and does not
 //! count. Everything before it does.
 
+use crate::Measured;
 use common::trace::Record;
 use common::{Context, Explanation, Gpr, Time, View};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -104,6 +105,10 @@ pub struct End {
     pub last: Vec<Record>,
     /// Where the guest was and why it came there, for people.
     pub explanation: Explanation,
+    /// Why the engine could not go on, in its own words.
+    pub failure: Option<String>,
+    /// Everything in numbers, if the scenario asks for them.
+    pub measured: Option<Measured>,
 }
 
 /// The integer registers at one moment.

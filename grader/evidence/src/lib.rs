@@ -10,6 +10,7 @@
 //! both belong to the grader's own process.
 
 mod clock;
+pub mod engine;
 mod frame;
 pub mod host;
 mod limits;
@@ -19,10 +20,13 @@ mod reader;
 mod scenario;
 pub mod search;
 pub mod stand;
+mod tally;
 mod writer;
 
+pub use engine::Engine;
 pub use frame::{Bytes, End, Frame, GivenUp, Panic, Prepared, RegisterFile, SCHEMA};
 pub use panics::report_panics;
 pub use reader::{Evidence, Reader};
 pub use scenario::{Scenario, ThreadKernel};
+pub use tally::Measured;
 pub use writer::{CONSOLE_BOUND, Writer};

@@ -1,5 +1,6 @@
 //! What a runner is asked to run.
 
+use crate::Engine;
 use common::Time;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -12,6 +13,8 @@ use std::path::PathBuf;
 /// a part of the guest, and what it prints is not all that is looked at.)
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scenario {
+    /// What to run it on.
+    pub engine: Engine,
     /// The ELF image to boot.
     pub image: PathBuf,
     /// The image is a thread kernel that needs the student's pieces: the runner
@@ -35,6 +38,8 @@ pub struct Scenario {
     /// Kick the physical CPU at this entry into the guest, counted from 0. A
     /// run that stops for it is continued.
     pub kick_at: Option<u64>,
+    /// Count everything, and say how long it took.
+    pub measure: bool,
     /// Seconds of the host's CPU after which the runner is killed. Virtual time
     /// ends every run long before: this is for code that does not come back.
     pub patience: u64,
@@ -67,6 +72,7 @@ impl Scenario {
     /// A run of `image` with the usual machine.
     pub fn new(image: PathBuf) -> Scenario {
         Scenario {
+            engine: Engine::Interp,
             image,
             threads: None,
             memory: Scenario::MEMORY,
@@ -77,6 +83,7 @@ impl Scenario {
             garbage: 1,
             vcpu: 0,
             kick_at: None,
+            measure: false,
             patience: Scenario::PATIENCE,
         }
     }

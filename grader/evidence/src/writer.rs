@@ -1,11 +1,14 @@
 //! Writes an evidence file while the guest runs.
 
+use crate::Measured;
 use crate::frame::{Bytes, End, Frame, GivenUp, Panic, Prepared, SCHEMA};
 use crate::lines::LinesOut;
+use crate::tally::Tally;
 use common::trace::Record;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Console bytes beyond this many are counted by the device, but not reported.
 pub const CONSOLE_BOUND: usize = 1 << 20;
@@ -23,6 +26,8 @@ struct State {
     records: u64,
     /// How many records there were.
     seen: u64,
+    /// What they were, if somebody wants to know.
+    tally: Option<Tally>,
     /// How many more console bytes may be written.
     console: usize,
 }
@@ -38,6 +43,7 @@ impl Writer {
             lines: LinesOut::create(path, &Frame::Begin { schema })?,
             records,
             seen: 0,
+            tally: None,
             console: CONSOLE_BOUND,
         };
         Ok(Writer(Arc::new(Mutex::new(state))))
@@ -47,6 +53,9 @@ impl Writer {
     pub fn record(&self, record: &Record) {
         let mut state = self.state();
         state.seen += 1;
+        if let Some(tally) = &mut state.tally {
+            tally.count(record);
+        }
         if state.records > 0 {
             state.records -= 1;
             state.lines.put(&Frame::Record(*record));
@@ -81,6 +90,17 @@ impl Writer {
     /// Reports a panic of the version's code.
     pub fn panic(&self, panic: Panic) {
         self.state().lines.put(&Frame::Panic(panic));
+    }
+
+    /// From now on also counts what the records are.
+    pub(crate) fn count(&self) {
+        self.state().tally = Some(Tally::default());
+    }
+
+    /// What was counted, given the rest; `None` if nobody wanted to know.
+    pub(crate) fn measured(&self, took: Duration, emulated: u64) -> Option<Measured> {
+        let state = self.state();
+        Some(state.tally.as_ref()?.measured(took, emulated))
     }
 
     /// How many records there were so far.

@@ -7,7 +7,9 @@ use crate::guest::Guest;
 use crate::host_order::{HostOrder, observe_host};
 use crate::observation::{Order, observe};
 use crate::workspace::Workspace;
-use evidence::Scenario;
+use common::{Ending, Exit, Time};
+use evidence::host;
+use evidence::{Engine, Scenario};
 use std::cell::Cell;
 use std::path::Path;
 
@@ -21,6 +23,8 @@ pub struct Bench<'a> {
     pub runner: &'a Path,
     /// The seed that guests are made from.
     pub seed: u64,
+    /// What runs the guests.
+    pub engine: Engine,
     patience: Cell<u64>,
 }
 
@@ -32,6 +36,30 @@ const LIMIT: u64 = 8_000_000;
 /// times what a run takes.
 const LITTLE_PATIENCE: u64 = 2;
 
+/// A tick of the software CPU is an instruction, and on kvm it is a microsecond:
+/// much time, but a kernel may be emulated there and the host may be busy.
+const SLOWER: u64 = 10;
+
+/// The end of time on hardware.
+fn later(limit: Time) -> Time {
+    Time(limit.0.saturating_mul(SLOWER))
+}
+
+/// The same VMs on hardware, where the order of several physical CPUs is the
+/// host's affair, so that one run is as good as another.
+fn on_hardware(mut order: HostOrder) -> HostOrder {
+    let scenario = &mut order.scenario;
+    scenario.engine = Engine::Kvm;
+    scenario.limit = later(scenario.limit);
+    scenario.seeds = 1;
+    scenario.patience *= SLOWER;
+    if scenario.pcpus > 1 {
+        scenario.order = host::Order::Threads;
+    }
+    order.backstop *= SLOWER as u32;
+    order
+}
+
 impl<'a> Bench<'a> {
     /// A bench for a version's runner.
     pub fn new(
@@ -39,15 +67,20 @@ impl<'a> Bench<'a> {
         stage: &'static str,
         runner: &'a Path,
         seed: u64,
+        engine: Engine,
     ) -> Bench<'a> {
         // Checks make further seeds by adding to this one.
         let seed = seed.min(u64::MAX - 1_000);
-        let patience = Cell::new(Scenario::PATIENCE);
+        let patience = Cell::new(match engine {
+            Engine::Interp => Scenario::PATIENCE,
+            Engine::Kvm => SLOWER * Scenario::PATIENCE,
+        });
         Bench {
             workspace,
             stage,
             runner,
             seed,
+            engine,
             patience,
         }
     }
@@ -63,14 +96,31 @@ impl<'a> Bench<'a> {
         arrange: impl FnOnce(Order) -> Order,
     ) -> Result<Run, LabError> {
         let guest = guest.into();
-        let mut order = arrange(guest.order(seed).limit(LIMIT));
+        let mut order = arrange(guest.order(seed).limit(LIMIT)).engine(self.engine);
         order.scenario.patience = self.patience.get();
+        if self.is_hardware() {
+            order.scenario.limit = later(order.scenario.limit);
+            order.backstop *= SLOWER as u32;
+        }
         let observation = observe(self.runner, &order, |_| {})?;
         let run = Run::new(self.stage, guest, seed, observation);
         if run.fate == Fate::Hung {
             self.patience.set(LITTLE_PATIENCE);
         }
-        Ok(run)
+        // The host's fault, and nobody else's.
+        let end = run.observation.evidence.end.as_ref();
+        match end.and_then(|end| end.failure.as_ref()) {
+            Some(why) if run.fate == Fate::Ended(Ending::Died(Exit::Failed)) => {
+                Err(LabError::infrastructure("kvm cannot go on", why))
+            }
+            _ => Ok(run),
+        }
+    }
+
+    /// Whether the host's own CPU runs the guests: then nothing is seen of what
+    /// happens between two exits, and no time is exact.
+    pub fn is_hardware(&self) -> bool {
+        self.engine == Engine::Kvm
     }
 
     /// Runs VMs once.
@@ -89,6 +139,9 @@ impl<'a> Bench<'a> {
     pub fn sweep(&self, mut order: HostOrder) -> Result<Vec<HostRun>, LabError> {
         if order.scenario.seeds == 1 {
             order.scenario.patience = order.scenario.patience.min(self.patience.get());
+        }
+        if self.is_hardware() {
+            order = on_hardware(order);
         }
         let observation = observe_host(self.runner, order, |_| {})?;
         if observation.finished.is_none() {

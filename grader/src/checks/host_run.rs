@@ -8,7 +8,7 @@ use crate::text;
 use crate::vm_fate::VmFate;
 use common::trace::{Device, Event, Record, VcpuName};
 use common::{Ending, Exit, Time};
-use evidence::host::{Account, Deed, Lost, Outcome, RunEvidence, Violation, What};
+use evidence::host::{Account, Deed, Lost, Outcome, RunEvidence, Violation, VmEnd, What};
 use guests::catalogue::{self, Expected};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -389,14 +389,13 @@ impl HostRun {
         at: Option<usize>,
     ) -> Failure {
         let end = vm.and_then(|vm| self.evidence().vms.get(&vm));
-        let explanation = end.and_then(|end| end.explanation.as_ref());
         Failure {
             expected: expected.into(),
             seen: seen.into(),
             moments: self.moments(vm, at),
-            registers: explanation
+            registers: end
                 .filter(|_| at.is_none())
-                .map(text::guest)
+                .map(last_words)
                 .unwrap_or_default(),
             look: self.command(),
             ..Failure::default()
@@ -406,9 +405,8 @@ impl HostRun {
     /// What happened last until record number `at`; until the end if there is
     /// none, and then only of `vm`.
     fn moments(&self, vm: Option<u32>, at: Option<usize>) -> Vec<String> {
-        let images = &self.observation.images;
-        let pcpus = self.order.scenario.pcpus;
-        let line = |vcpu, record| host_trace::line(vcpu, record, images, pcpus);
+        let host = self.observation.host();
+        let line = |vcpu, record| host_trace::line(vcpu, record, host);
         let end = vm.and_then(|vm| Some((vm, self.evidence().vms.get(&vm)?)));
         if let (Some((vm, end)), None) = (end, at) {
             let first = end.last.len().saturating_sub(BEFORE);
@@ -425,8 +423,7 @@ impl HostRun {
     /// What happened last until record number `at`, without the chatter of the
     /// consoles and their ports: who ran, who halted, and what woke them.
     pub fn switches_until(&self, at: usize) -> Vec<String> {
-        let images = &self.observation.images;
-        let pcpus = self.order.scenario.pcpus;
+        let host = self.observation.host();
         let shown = |event| match event {
             Event::Runs(_) | Event::Idle | Event::Inject(_) => true,
             Event::Exit(exit) => exit == Exit::Halted,
@@ -436,7 +433,7 @@ impl HostRun {
         let records = self.records().take(at + 1);
         let lines: Vec<_> = records
             .filter(|(_, _, record)| shown(record.event))
-            .map(|(_, vcpu, record)| host_trace::line(vcpu, record, images, pcpus))
+            .map(|(_, vcpu, record)| host_trace::line(vcpu, record, host))
             .collect();
         lines[lines.len().saturating_sub(BEFORE)..].to_vec()
     }
@@ -444,6 +441,16 @@ impl HostRun {
     /// The command that makes the same run.
     pub fn command(&self) -> String {
         self.order.command(self.stage) + " --trace"
+    }
+}
+
+/// Where a guest that died was, and with what in its registers; or why the engine
+/// could not go on with it, in its own words.
+fn last_words(end: &VmEnd) -> Vec<String> {
+    match (&end.failure, &end.explanation) {
+        (Some(failure), _) => failure.lines().map(String::from).collect(),
+        (None, Some(explanation)) => text::guest(explanation),
+        (None, None) => Vec::new(),
     }
 }
 

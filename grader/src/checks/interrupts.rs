@@ -229,7 +229,9 @@ impl<'a> Model<'a> {
 
     fn record(&mut self, record: &Record) {
         let symbols = &self.run.observation.image.symbols;
-        self.story.push(crate::text::moment(record, symbols));
+        let engine = self.run.observation.scenario.engine;
+        let moment = crate::text::moment(record, symbols, engine);
+        self.story.push(moment);
     }
 
     fn tell(&mut self, time: Time, who: &str, what: String, rip: u64) {

@@ -10,6 +10,7 @@ mod failure;
 mod host_run;
 mod interrupts;
 mod naps;
+pub mod on_kvm;
 mod orders;
 mod run;
 mod v1;
@@ -23,6 +24,7 @@ mod v7;
 pub use bench::Bench;
 pub use failure::{Failure, Problem};
 pub use host_run::{HostRun, Stay};
+pub use on_kvm::OnKvm;
 pub use run::Run;
 
 use crate::error::LabError;
@@ -41,6 +43,8 @@ pub struct Check {
     pub tests: &'static str,
     /// The exercises that decide it.
     pub exercises: &'static [&'static str],
+    /// Whether it is made on kvm.
+    pub on_kvm: OnKvm,
     /// Does it.
     pub run: fn(&Bench<'_>) -> Result<(), Problem>,
 }
@@ -99,6 +103,18 @@ mod tests {
     #[test]
     fn the_points_of_each_version_make_a_hundred() {
         assert!(courses().all(|course| course.points() == 100));
+    }
+
+    /// Version 3 adds nothing but to the virtual CPU.
+    #[test]
+    fn on_kvm_something_is_left_to_check_of_every_version_but_the_third() {
+        for stage in STAGES {
+            let course = Course::of(stage).unwrap();
+            let made = |check: &&Check| check.on_kvm == OnKvm::Made;
+            let made = course.checks.iter().filter(made).count();
+            assert_eq!(made > 0, stage.name != "v3", "{}", stage.name);
+            assert!(made < course.checks.len(), "{}", stage.name);
+        }
     }
 
     #[test]

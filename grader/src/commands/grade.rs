@@ -24,6 +24,7 @@ pub(super) fn grade(workspace: &Workspace, arguments: &GradeArguments) -> Result
         stages,
         check: arguments.check.clone(),
         seed: arguments.seed,
+        engine: arguments.engine,
     };
     if arguments.json {
         let verdict = grading.run(workspace, |_| {})?;
@@ -45,19 +46,20 @@ fn follow(paint: Paint, progress: Progress<'_>) {
             say::piece(&paint.faint(&format!("building {} …", stage.name)));
         }
         Progress::Compiled if paint.is_on() => say::piece("\r\x1b[K"),
+        Progress::Chosen(why) => say!("{why}"),
         Progress::Made(check) => say!("{}", line(paint, check)),
         _ => {}
     }
 }
 
 fn line(paint: Paint, check: &CheckVerdict) -> String {
-    format!(
-        "{}  {:>3}/{:<3} {}",
-        word(paint, check),
-        check.points,
-        check.of,
-        check.name
-    )
+    let (word, of, name) = (word(paint, check), check.of, check.name);
+    match (check.outcome, &check.reason) {
+        (Outcome::Skipped, Some(why)) => {
+            format!("{word}    –/{of:<3} {name}: {}", paint.faint(why))
+        }
+        _ => format!("{word}  {:>3}/{of:<3} {name}", check.points),
+    }
 }
 
 fn word(paint: Paint, check: &CheckVerdict) -> String {
@@ -93,14 +95,32 @@ fn details(paint: Paint, stage: &StageVerdict) {
             false => mention(paint, stage, check, failure),
         }
     }
-    say!(
-        "\n{} {}: {} of {} points",
-        stage.stage,
-        stage.title,
-        stage.points,
-        stage.of
-    );
+    say!("\n{}", total(stage));
     next(paint, stage);
+}
+
+/// The points, and what they were given for.
+fn total(stage: &StageVerdict) -> String {
+    let StageVerdict {
+        points,
+        of,
+        skipped,
+        engine,
+        ..
+    } = stage;
+    let name = format!("{} {}", stage.stage, stage.title);
+    match (*engine, of) {
+        ("interp", _) => format!("{name}: {points} of {of} points"),
+        (_, 0) => {
+            let reason = stage.checks.first().and_then(|check| check.reason.as_ref());
+            let why = reason.map_or("", String::as_str);
+            format!("{name}: skipped: {why}")
+        }
+        _ => format!(
+            "{name}: {points} of {of} points on {engine}, {skipped} skipped. On {engine} your \
+             monitor and your schedulers run, and your virtual CPU does not."
+        ),
+    }
 }
 
 /// How many failures are told in full. One mistake often fails many checks, and

@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod compare;
 mod grade;
 mod hint;
 mod list;
@@ -11,6 +12,7 @@ mod say;
 
 use self::say::say;
 use crate::cli::{Cli, Command};
+use crate::doctor;
 use crate::error::LabError;
 use crate::handout;
 use crate::workspace::Workspace;
@@ -20,15 +22,28 @@ use crate::workspace::Workspace;
 /// # Errors
 /// If the command could not do its work; [`LabError::exit_code`] says the code.
 pub fn carry_out(cli: Cli) -> Result<u8, LabError> {
-    let workspace = Workspace::find()?;
+    let runners = cli.runners;
+    let workspace = || -> Result<Workspace, LabError> {
+        let workspace = Workspace::find()?;
+        Ok(Workspace {
+            runners,
+            ..workspace
+        })
+    };
     match cli.command {
-        None => overview::show(&workspace),
-        Some(Command::List) => list::show(&workspace),
-        Some(Command::Run(arguments)) => run::run(&workspace, &arguments),
-        Some(Command::Grade(arguments)) => grade::grade(&workspace, &arguments),
-        Some(Command::Hint(arguments)) => hint::show(&workspace, &arguments),
+        None => overview::show(&workspace()?),
+        Some(Command::List) => list::show(&workspace()?),
+        Some(Command::Run(arguments)) => run::run(&workspace()?, &arguments),
+        Some(Command::Grade(arguments)) => grade::grade(&workspace()?, &arguments),
+        Some(Command::Compare(arguments)) => compare::compare(&workspace()?, &arguments),
+        Some(Command::Hint(arguments)) => hint::show(&workspace()?, &arguments),
+        Some(Command::Doctor) => {
+            let host = doctor::Host::look();
+            say::piece(&host.to_string());
+            Ok(if host.is_enough() { 0 } else { 3 })
+        }
         Some(Command::Handout(arguments)) => {
-            let files = handout::make(&workspace, &arguments.out)?;
+            let files = handout::make(&workspace()?, &arguments.out)?;
             let out = arguments.out.display();
             say!("{out}: {files} files, solutions out, stubs in");
             say!("try it: cd {out} && cargo lab");

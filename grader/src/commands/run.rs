@@ -4,14 +4,15 @@ use super::run_host;
 use crate::child::Finished;
 use crate::cli::{HostArguments, RunArguments, SingleArguments};
 use crate::compile::{Compiled, compile};
+use crate::engine::Choice;
 use crate::error::LabError;
 use crate::fate::Fate;
 use crate::guest::Guest;
 use crate::observation::{Observation, Order, observe};
 use crate::stages::Stage;
+use crate::text;
 use crate::workspace::Workspace;
-use common::trace::Text;
-use evidence::Scenario;
+use evidence::{Engine, Scenario};
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,10 +26,14 @@ pub(super) const TRACE: u64 = 200_000;
 /// Runs a guest. The exit code is 0 if the guest said that all went well.
 pub(super) fn run(workspace: &Workspace, arguments: &RunArguments) -> Result<u8, LabError> {
     let stage = Stage::find(&arguments.stage, workspace)?;
-    if stage.has_many_vms() {
-        return run_host::run(workspace, stage, arguments);
+    let Choice { engine, why } = Choice::or_error(arguments.engine, stage)?;
+    if let Some(why) = why {
+        eprintln!("{why}");
     }
-    let order = order(stage, arguments)?;
+    if stage.has_many_vms() {
+        return run_host::run(workspace, stage, engine, arguments);
+    }
+    let order = order(stage, engine, arguments)?;
     let Some(runner) = runner(workspace, stage)? else {
         return Ok(1);
     };
@@ -57,13 +62,17 @@ pub(super) fn runner(workspace: &Workspace, stage: &Stage) -> Result<Option<Path
     }
 }
 
-fn order(stage: &Stage, arguments: &RunArguments) -> Result<Order, LabError> {
+fn order(stage: &Stage, engine: Engine, arguments: &RunArguments) -> Result<Order, LabError> {
     only_for_many(&arguments.host, stage)?;
     let SingleArguments {
         tick,
         vcpu,
         kick_at,
     } = arguments.single;
+    if engine == Engine::Kvm {
+        let why = "on kvm nobody sees the entries into the guest, so they cannot be counted";
+        refuse(&[("kick-at", kick_at.is_some())], why)?;
+    }
     let order = match &arguments.image {
         Some(path) => Order::new(std::fs::read(path).map_err(|error| {
             LabError::Usage(format!(
@@ -76,6 +85,7 @@ fn order(stage: &Stage, arguments: &RunArguments) -> Result<Order, LabError> {
     };
     let order = order.tick(tick.unwrap_or(Scenario::TICK));
     let mut order = order.limit(arguments.limit).vcpu(vcpu.unwrap_or(0));
+    order.scenario.engine = engine;
     order.scenario.guest_tick = arguments.guest_tick;
     order.scenario.kick_at = kick_at;
     order.scenario.patience = PATIENCE.as_secs();
@@ -133,8 +143,9 @@ fn report(run: &Observation, fate: &Fate, trace: bool) {
     if evidence.console.last().is_some_and(|&byte| byte != b'\n') {
         eprintln!();
     }
+    let engine = run.scenario.engine;
     if trace {
-        eprint!("{}", Text::new(symbols).all(&evidence.records));
+        eprint!("{}", text::trace(&evidence.records, symbols, engine));
     }
     show_output_of_the_code(&run.finished);
     let Some(end) = &evidence.end else {
@@ -142,9 +153,10 @@ fn report(run: &Observation, fate: &Fate, trace: bool) {
         return;
     };
     match fate {
-        Fate::Ended(ending) if !ending.is_success() => {
-            eprintln!("{}\n", end.explanation.to_string().trim_end());
-        }
+        Fate::Ended(ending) if !ending.is_success() => match &end.failure {
+            Some(failure) => eprintln!("{}", in_kvms_words(failure, &end.explanation.last)),
+            None => eprintln!("{}\n", end.explanation.to_string().trim_end()),
+        },
         _ => eprintln!("{fate} at time {}", end.now),
     }
     if trace && end.records > evidence.records.len() as u64 {
@@ -159,6 +171,24 @@ fn report(run: &Observation, fate: &Fate, trace: bool) {
     if !exits.is_empty() {
         eprintln!("exits: {}", exits.join(", "));
     }
+    if engine == Engine::Kvm {
+        eprintln!("{ON_KVM}");
+    }
+}
+
+/// What is said after a run on kvm.
+pub(super) const ON_KVM: &str = "on kvm: the host's CPU ran the guest, and the version's virtual CPU did not run. A tick of \
+     time is a microsecond of the host.";
+
+/// Why the engine could not go on, and what had happened before.
+fn in_kvms_words(failure: &str, last: &[String]) -> String {
+    let mut text = format!("{failure}\n");
+    if !last.is_empty() {
+        text += "\n  what happened last\n";
+        text += &last.join("\n");
+        text += "\n";
+    }
+    text
 }
 
 /// What the version's code printed by itself: for its author only.

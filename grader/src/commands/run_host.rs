@@ -2,7 +2,7 @@
 //! print, and where the time went.
 
 use super::paint::Paint;
-use super::run::{PATIENCE, TRACE, refuse, runner, show_output_of_the_code};
+use super::run::{ON_KVM, PATIENCE, TRACE, refuse, runner, show_output_of_the_code};
 use crate::cli::{OrderName, PolicyName, RunArguments, SingleArguments};
 use crate::error::LabError;
 use crate::fate::Fate;
@@ -13,6 +13,7 @@ use crate::vm_fate::VmFate;
 use crate::vm_spec::{self, VMS, within};
 use crate::workspace::Workspace;
 use common::{Ending, Time};
+use evidence::Engine;
 use evidence::host::{Deed, Evidence, Order, Policy, RunEvidence, Violation};
 use guests::catalogue;
 use std::io::Write;
@@ -21,9 +22,10 @@ use std::io::Write;
 pub(super) fn run(
     workspace: &Workspace,
     stage: &Stage,
+    engine: Engine,
     arguments: &RunArguments,
 ) -> Result<u8, LabError> {
-    let order = order(stage, arguments)?;
+    let order = order(stage, engine, arguments)?;
     let Some(runner) = runner(workspace, stage)? else {
         return Ok(1);
     };
@@ -43,7 +45,7 @@ pub(super) fn run(
 }
 
 /// The VMs that show a version at its best.
-fn show_piece(stage: &Stage) -> &'static [&'static str] {
+pub(super) fn show_piece(stage: &Stage) -> &'static [&'static str] {
     match stage.name {
         "v5" => &["talker", "talker:seed=2", "hog"],
         "v6" => &["talker", "talker:seed=2", "hog", "hog:seed=2", "patterns"],
@@ -51,7 +53,7 @@ fn show_piece(stage: &Stage) -> &'static [&'static str] {
     }
 }
 
-fn order(stage: &Stage, arguments: &RunArguments) -> Result<HostOrder, LabError> {
+fn order(stage: &Stage, engine: Engine, arguments: &RunArguments) -> Result<HostOrder, LabError> {
     let SingleArguments {
         tick,
         vcpu,
@@ -64,13 +66,15 @@ fn order(stage: &Stage, arguments: &RunArguments) -> Result<HostOrder, LabError>
     ];
     refuse(&given, &format!("version {} runs many VMs", stage.name))?;
     let host = &arguments.host;
+    let pcpus = host.pcpus.unwrap_or(usual_pcpus(stage)) as usize;
     let mut order = HostOrder::new(vms(stage, arguments)?)
         .limit(arguments.limit)
-        .pcpus(host.pcpus.unwrap_or(usual_pcpus(stage)) as usize)
-        .order(match host.order {
-            None | Some(OrderName::Fair) => Order::Fair(arguments.seed),
-            Some(OrderName::Adversarial) => Order::Adversarial(arguments.seed),
-            Some(OrderName::Threads) => Order::Threads,
+        .pcpus(pcpus)
+        .engine(engine)
+        .order(match host.order.unwrap_or(usual_order(engine, pcpus)) {
+            OrderName::Fair => Order::Fair(arguments.seed),
+            OrderName::Adversarial => Order::Adversarial(arguments.seed),
+            OrderName::Threads => Order::Threads,
         })
         .policy(match host.policy {
             None | Some(PolicyName::None) => Policy::None,
@@ -91,10 +95,19 @@ fn order(stage: &Stage, arguments: &RunArguments) -> Result<HostOrder, LabError>
     Ok(order)
 }
 
-fn usual_pcpus(stage: &Stage) -> u64 {
+pub(super) fn usual_pcpus(stage: &Stage) -> u64 {
     match stage.name {
         "v5" => 1,
         _ => 2,
+    }
+}
+
+/// Hardware does not stop for a stepper, so several physical CPUs need a thread
+/// each there.
+pub(super) fn usual_order(engine: Engine, pcpus: usize) -> OrderName {
+    match engine {
+        Engine::Kvm if pcpus > 1 => OrderName::Threads,
+        _ => OrderName::Fair,
     }
 }
 
@@ -184,9 +197,8 @@ impl Consoles {
 
 /// Says how the run was over, and where the time went. Whether all is well.
 fn report(observation: &HostObservation, run: &RunEvidence, trace: bool) -> bool {
-    let pcpus = observation.order.scenario.pcpus;
     if trace {
-        let text = host_trace::all(&run.records, &observation.images, pcpus);
+        let text = host_trace::all(&run.records, observation.host());
         eprint!("{text}");
     }
     if let Some(finished) = &observation.finished {
@@ -210,6 +222,9 @@ fn report(observation: &HostObservation, run: &RunEvidence, trace: bool) -> bool
         eprintln!("{} at {} was refused: {why}", refused.deed, refused.time);
     }
     eprint!("\n{}", table(&observation.order, run, &fates));
+    if observation.order.scenario.engine == Engine::Kvm {
+        eprintln!("\n{ON_KVM}");
+    }
     let finished = observation.finished.as_ref();
     if let Some(fate) = finished.and_then(|how| Fate::of_host(&observation.evidence, run, how)) {
         eprintln!("\n{fate}");
@@ -236,12 +251,14 @@ fn is_well(order: &HostOrder, vm: usize, fate: &VmFate) -> bool {
 
 /// Why a VM died, if it did.
 fn explain(run: &RunEvidence, vm: u32) {
-    let end = run.vms.get(&vm);
-    let Some(explanation) = end.and_then(|end| end.explanation.as_ref()) else {
+    let Some(end) = run.vms.get(&vm) else {
         return;
     };
-    if matches!(VmFate::of(run, vm), VmFate::Ended(_)) {
-        eprintln!("\nvm {vm}: {}", explanation.to_string().trim_end());
+    let told = end.explanation.as_ref().map(ToString::to_string);
+    if let Some(told) = end.failure.clone().or(told)
+        && matches!(VmFate::of(run, vm), VmFate::Ended(_))
+    {
+        eprintln!("\nvm {vm}: {}", told.trim_end());
     }
 }
 

@@ -18,7 +18,7 @@ use lab::checks::HostRun;
 use lab::compile::{Compiled, compile};
 use lab::guest::Guest;
 use lab::host_order::{HostOrder, VmOrder, observe_host};
-use lab::host_trace;
+use lab::host_trace::{self, Host};
 use support::{graded, stage, workspace};
 
 /// A set of VMs that is kept.
@@ -99,9 +99,13 @@ fn consoles(run: &HostRun) -> String {
 /// Who had the physical CPUs, what trapped and what was delivered, without the
 /// consoles' chatter.
 fn told(run: &HostRun, images: &[common::Image]) -> String {
-    let pcpus = run.order.scenario.pcpus;
+    let host = Host {
+        images,
+        pcpus: run.order.scenario.pcpus,
+        engine: run.order.scenario.engine,
+    };
     let records = run.records().filter(|(_, _, record)| is_told(record));
-    let lines = records.map(|(_, vcpu, record)| host_trace::line(vcpu, record, images, pcpus));
+    let lines = records.map(|(_, vcpu, record)| host_trace::line(vcpu, record, host));
     lines.take(LINES).map(|line| line + "\n").collect()
 }
 

@@ -5,17 +5,21 @@ use super::report::Reporter;
 use super::scenario::{Command, Deed};
 use super::stand::VmParts;
 use super::watch::Watch;
+use crate::engine::EngineCpu;
 use common::drive::{Progress, Schedule};
-use common::{Cpu, Pcpu, Time};
+use common::{Pcpu, Time};
 
 /// A version that runs many VMs, as the stand sees it.
 ///
 /// A version whose scheduler is shared by several physical CPUs implements it
 /// for a reference to what they share.
 pub trait Hypervisor {
+    /// The physical CPUs that it runs on.
+    type Cpu: EngineCpu;
+
     /// Takes a VM in, which is not started yet. Their numbers come in order, from
     /// 0.
-    fn create(&mut self, vm: VmParts);
+    fn create(&mut self, vm: VmParts<Self::Cpu>);
 
     /// Does what is asked.
     ///
@@ -24,7 +28,7 @@ pub trait Hypervisor {
     fn carry_out(&mut self, deed: Deed, now: Time) -> Result<(), String>;
 
     /// The version's own: see [`Schedule::schedule_once`].
-    fn schedule_once(&mut self, pcpu: &mut Pcpu<Box<dyn Cpu>>) -> Progress;
+    fn schedule_once(&mut self, pcpu: &mut Pcpu<Self::Cpu>) -> Progress;
 
     /// Whether everybody stands where the version's own books say, and only
     /// there. It is asked between two steps, when nobody is inside the version.
@@ -46,8 +50,8 @@ pub(crate) struct Driven<'a, H> {
     pub(crate) watch: &'a Watch,
 }
 
-impl<H: Hypervisor> Schedule<Box<dyn Cpu>> for Driven<'_, H> {
-    fn schedule_once(&mut self, pcpu: &mut Pcpu<Box<dyn Cpu>>) -> Progress {
+impl<H: Hypervisor> Schedule<H::Cpu> for Driven<'_, H> {
+    fn schedule_once(&mut self, pcpu: &mut Pcpu<H::Cpu>) -> Progress {
         let before = self.watch.last_on(pcpu.id);
         let progress = self.hypervisor.schedule_once(pcpu);
         self.watch.turn(pcpu.id, pcpu.now);

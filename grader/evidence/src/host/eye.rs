@@ -2,8 +2,9 @@
 
 use super::frame::Violation;
 use super::watch::{Phase, Seen, Watch};
+use crate::engine::{EngineCpu, Told};
 use common::trace::VcpuName;
-use common::{Context, Cpu, Exit, Gpr, Pcpu, Time, View, bus};
+use common::{Context, Exit, Gpr, Pcpu, Time, View, bus};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
@@ -14,7 +15,8 @@ use std::sync::Arc;
 /// A runner wraps the version's vCPU in one of its own that asks the eye before
 /// and after each run, and gives that to the version's scheduler. So it is seen
 /// who runs where and for how long, whatever the scheduler's books say; and
-/// whether a vCPU finds its physical CPU as it left it.
+/// whether a vCPU finds its physical CPU as it left it, where its registers are
+/// there at all.
 pub struct Eye {
     name: VcpuName,
     watch: Arc<Watch>,
@@ -48,13 +50,13 @@ impl Eye {
 
     /// The vCPU has been put onto `pcpu`: what happens there from now on is its
     /// own.
-    pub fn arrives<C: Cpu>(&mut self, pcpu: &mut Pcpu<C>) {
+    pub fn arrives<C>(&mut self, pcpu: &mut Pcpu<C>) {
         pcpu.recorder.runs(pcpu.now, Some(self.name));
         self.watch.runs_on(pcpu.id, self.name.vm);
     }
 
     /// The vCPU is about to run on `pcpu`.
-    pub fn begins<C: Cpu>(&mut self, pcpu: &mut Pcpu<C>) {
+    pub fn begins<C: EngineCpu>(&mut self, pcpu: &mut Pcpu<C>) {
         self.arrives(pcpu);
         self.begun = pcpu.now;
         let seen = &mut *self.seen().lock();
@@ -68,21 +70,23 @@ impl Eye {
         }
     }
 
-    /// It ran, and came back with `exit`.
-    pub fn ends<C: Cpu>(&mut self, pcpu: &mut Pcpu<C>, exit: Exit) {
+    /// It ran, and came back with `exit`, and the engine tells this beside.
+    pub fn ends<C: EngineCpu>(&mut self, pcpu: &mut Pcpu<C>, exit: Exit, told: Told) {
         let seen = &mut *self.seen().lock();
         seen.ran += pcpu.now.since(self.begun);
         seen.left = pcpu.now;
-        seen.context.clone_from(pcpu.context());
+        seen.emulated = told.emulated;
+        remember(seen, pcpu);
         if ends_the_vm(exit) {
             let books = &mut *self.watch.vms[self.name.vm as usize].books.lock();
             books.phase = Phase::Ended;
             books.last_vcpu = self.name.vcpu;
+            books.failure = told.failure;
         }
     }
 
     /// It is about to get the answer to a read.
-    pub fn waits_for_answer<C: Cpu>(&mut self, pcpu: &mut Pcpu<C>) {
+    pub fn waits_for_answer<C: EngineCpu>(&mut self, pcpu: &mut Pcpu<C>) {
         let seen = &mut *self.seen().lock();
         if let Some(what) = wrong_context(seen, pcpu) {
             self.report(seen, pcpu, what);
@@ -90,15 +94,15 @@ impl Eye {
     }
 
     /// It has got the answer, which is in its context now.
-    pub fn got_answer<C: Cpu>(&mut self, pcpu: &mut Pcpu<C>) {
-        self.seen().lock().context.clone_from(pcpu.context());
+    pub fn got_answer<C: EngineCpu>(&mut self, pcpu: &mut Pcpu<C>) {
+        remember(&mut self.seen().lock(), pcpu);
     }
 
     fn seen(&self) -> &common::sync::Mutex<Seen> {
         &self.watch.vms[self.name.vm as usize].vcpus[usize::from(self.name.vcpu)]
     }
 
-    fn report<C: Cpu>(&self, seen: &mut Seen, pcpu: &Pcpu<C>, what: What) {
+    fn report<C>(&self, seen: &mut Seen, pcpu: &Pcpu<C>, what: What) {
         let violation = Violation {
             vcpu: self.name,
             pcpu: pcpu.id,
@@ -125,13 +129,20 @@ impl Eye {
 fn ends_the_vm(exit: Exit) -> bool {
     match exit {
         Exit::PortOut { port, .. } => port == bus::EXIT_PORT,
-        Exit::Unsupported(_) | Exit::Shutdown(_) => true,
+        Exit::Unsupported(_) | Exit::Shutdown(_) | Exit::Failed => true,
         _ => false,
     }
 }
 
-fn wrong_context<C: Cpu>(seen: &Seen, pcpu: &mut Pcpu<C>) -> Option<What> {
-    let differences = differences(&seen.context, pcpu.context());
+/// Notes what is on the physical CPU.
+fn remember<C: EngineCpu>(seen: &mut Seen, pcpu: &mut Pcpu<C>) {
+    if let Some(context) = C::context(pcpu) {
+        seen.context.clone_from(context);
+    }
+}
+
+fn wrong_context<C: EngineCpu>(seen: &Seen, pcpu: &mut Pcpu<C>) -> Option<What> {
+    let differences = differences(&seen.context, C::context(pcpu)?);
     (!differences.is_empty()).then_some(What::Context(differences))
 }
 

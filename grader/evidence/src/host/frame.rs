@@ -2,6 +2,7 @@
 
 use super::What;
 use super::scenario::Deed;
+use crate::Measured;
 use crate::frame::{Bytes, GivenUp, Panic, RegisterFile};
 use common::trace::{Record, VcpuName};
 use common::{Ending, Explanation, Time, drive};
@@ -44,6 +45,8 @@ pub enum Frame {
     Violation(Violation),
     /// Somebody is not where the version's own books say, or is there twice.
     Lost(Lost),
+    /// The engine refuses to make the VMs, in its own words.
+    Refused(String),
     /// The stand stopped the version, since it got nowhere.
     GivenUp(GivenUp),
     /// The version's code panicked.
@@ -144,8 +147,11 @@ pub struct VmEnd {
     pub vcpus: Vec<VcpuEnd>,
     /// Its last records, oldest first.
     pub last: Vec<Record>,
-    /// If it died: where it was and why it came there, for people.
+    /// If it died: where it was and why it came there, for people. Nobody knows
+    /// on an engine that keeps the registers to itself.
     pub explanation: Option<Explanation>,
+    /// Why the engine could not go on with it, in its own words.
+    pub failure: Option<String>,
     /// What the guest counted in its own memory: variables by their names.
     pub probes: Vec<(String, Vec<u64>)>,
 }
@@ -170,6 +176,8 @@ pub struct End {
     pub clocks: Vec<Time>,
     /// How many records there were, those beyond the scenario's bound included.
     pub records: u64,
+    /// Everything in numbers, if the scenario asks for them.
+    pub measured: Option<Measured>,
 }
 
 /// Why a run was over.

@@ -32,5 +32,5 @@ pub use frame::{
 };
 pub use reader::{Evidence, Reader, RunEvidence};
 pub use scenario::{Command, Deed, Order, Policy, Scenario, VmSetup};
-pub use stand::{Host, Prepare, VcpuParts, VmParts, main};
+pub use stand::{Host, VcpuParts, VmParts, main};
 pub use writer::CONSOLE_BOUND;

@@ -37,6 +37,8 @@ pub struct RunEvidence {
     pub violations: Vec<Violation>,
     /// Somebody was lost, by the version's own books: the first time.
     pub lost: Option<Lost>,
+    /// The engine refuses to make the VMs, in its own words.
+    pub refused: Option<String>,
     /// The stand stopped the version.
     pub given_up: Option<GivenUp>,
     /// The version's code panicked: the first panic, which the others follow
@@ -107,6 +109,7 @@ impl RunEvidence {
             ended: Vec::new(),
             violations: Vec::new(),
             lost: None,
+            refused: None,
             given_up: None,
             panic: None,
             vms: BTreeMap::new(),
@@ -123,6 +126,7 @@ impl RunEvidence {
             Frame::Ended(ended) => self.ended.push(ended),
             Frame::Lost(lost) => self.lost = Some(lost),
             Frame::Violation(violation) => self.violations.push(violation),
+            Frame::Refused(why) => self.refused = Some(why),
             Frame::GivenUp(why) => self.given_up = Some(why),
             Frame::Panic(panic) => {
                 self.panic.get_or_insert(panic);

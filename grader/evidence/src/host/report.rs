@@ -36,7 +36,8 @@ impl Reporter<'_> {
         let last: Vec<_> = watch.last.lock().iter().copied().collect();
         let ending = claim.as_ref().and_then(|claim| claim.ending);
         let how = ending.unwrap_or(Ending::OutOfTime);
-        let explanation = (!how.is_success()).then(|| {
+        let can_tell = self.watch.sees_registers && !how.is_success();
+        let explanation = can_tell.then(|| {
             let last_vcpu = watch.books.lock().last_vcpu;
             let seen = watch.vcpus[usize::from(last_vcpu)].lock();
             let symbols = &self.images[vm as usize].symbols;
@@ -49,6 +50,7 @@ impl Reporter<'_> {
             vcpus: vcpus.collect(),
             last,
             explanation,
+            failure: watch.books.lock().failure.clone(),
             probes: self.probes(vm as usize),
         }
     }

@@ -1,5 +1,6 @@
 //! What a runner of many VMs is asked to run.
 
+use crate::Engine;
 use common::Time;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -9,6 +10,8 @@ use std::path::PathBuf;
 /// expected result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scenario {
+    /// What to run them on.
+    pub engine: Engine,
     /// The VMs, numbered from 0.
     pub vms: Vec<VmSetup>,
     /// How many physical CPUs there are.
@@ -31,6 +34,8 @@ pub struct Scenario {
     pub records: u64,
     /// Seed of the garbage that the registers hold at first.
     pub garbage: u64,
+    /// Count everything, and say how long it took.
+    pub measure: bool,
     /// Seconds of the host's CPU after which the runner is killed.
     pub patience: u64,
 }
@@ -183,6 +188,7 @@ impl Scenario {
     /// These VMs on one physical CPU, with the usual host.
     pub fn new(vms: Vec<VmSetup>) -> Scenario {
         Scenario {
+            engine: Engine::Interp,
             vms,
             pcpus: 1,
             order: Order::Fair(1),
@@ -193,6 +199,7 @@ impl Scenario {
             policy: Policy::None,
             records: crate::Scenario::RECORDS,
             garbage: 1,
+            measure: false,
             patience: crate::Scenario::PATIENCE,
         }
     }

@@ -7,32 +7,35 @@ use super::report::Reporter;
 use super::scenario::{Order, Policy, Scenario, VmSetup};
 use super::watch::{Console, Watch};
 use super::writer::Writer;
-use crate::limits;
+use crate::engine::{Begun, EngineCpu, HostCpu, Prepare};
 use crate::panics::report_panics;
+use crate::{Engine, limits};
 use common::devices::Apic;
 use common::drive::{self, Stepper};
 use common::trace::VcpuName;
-use common::{Boot, Bus, Context, Cpu, Image, Interp, Kick, Memory, PAGE_SIZE, Pcpu, Size, Time};
+use common::{Boot, Bus, Cpu, Image, Kick, Memory, PAGE_SIZE, Pcpu, Size, Time};
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Instant;
 
-/// A host with its VMs, ready to be run once by a version.
-pub struct Host {
+/// A host with its VMs, on the engine whose physical CPUs are `C`, ready to be run
+/// once by a version.
+pub struct Host<C: EngineCpu> {
     scenario: Arc<Scenario>,
     images: Arc<Vec<Image>>,
     memories: Vec<Memory>,
     watch: Arc<Watch>,
-    pcpus: Vec<HostCpu>,
-    vms: Vec<VmParts>,
+    pcpus: Vec<Pcpu<C>>,
+    vms: Vec<VmParts<C>>,
 }
 
 /// What a version makes a VM of.
-pub struct VmParts {
+pub struct VmParts<C: EngineCpu> {
     /// Its vCPUs, from number 0.
-    pub vcpus: Vec<VcpuParts>,
+    pub vcpus: Vec<VcpuParts<C>>,
     /// Its devices.
     pub bus: Bus,
     /// How much it counts beside the others.
@@ -44,21 +47,14 @@ pub struct VmParts {
 }
 
 /// What a version makes a vCPU of.
-pub struct VcpuParts {
+pub struct VcpuParts<C: EngineCpu> {
     /// The eye that has to look at it.
     pub eye: Eye,
     /// Its interrupt controller.
     pub apic: Apic,
-    /// The context in which it begins.
-    pub context: Context,
+    /// What the engine has for it: the context in which it begins, or all of it.
+    pub start: C::Start,
 }
-
-/// A physical CPU of the host.
-type HostCpu = Pcpu<Box<dyn Cpu>>;
-
-/// Puts a context into the state in which a guest kernel expects its CPU:
-/// version 1's first exercise.
-pub type Prepare = fn(&Boot, &mut Context);
 
 /// What a thread of the host may take: its stack and the allocator's arena.
 const THREAD: u64 = 80 << 20;
@@ -67,12 +63,16 @@ const THREAD: u64 = 80 << 20;
 /// its seeds, and reports to the file that it names second: `run-v5 SCENARIO
 /// EVIDENCE`.
 ///
-/// `run` makes the version's scheduler and gives it to [`Host::step`] or
-/// [`Host::drive`].
-pub fn main(prepare: Prepare, run: impl Fn(Host)) -> ExitCode {
+/// `interp` and `kvm` make the version's scheduler for VMs on that engine and
+/// give it to [`Host::step`] or [`Host::drive`].
+pub fn main(
+    prepare: Prepare,
+    interp: impl Fn(Host<Box<dyn Cpu>>),
+    kvm: impl Fn(Host<HostCpu>),
+) -> ExitCode {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     let done = match &arguments[..] {
-        [scenario, evidence] => report(prepare, run, scenario, evidence),
+        [scenario, evidence] => report(prepare, interp, kvm, scenario, evidence),
         _ => Err("usage: SCENARIO EVIDENCE (`cargo lab run` calls this for you)".into()),
     };
     match done {
@@ -86,7 +86,8 @@ pub fn main(prepare: Prepare, run: impl Fn(Host)) -> ExitCode {
 
 fn report(
     prepare: Prepare,
-    run: impl Fn(Host),
+    interp: impl Fn(Host<Box<dyn Cpu>>),
+    kvm: impl Fn(Host<HostCpu>),
     scenario: &Path,
     evidence: &Path,
 ) -> Result<(), Box<dyn Error>> {
@@ -108,37 +109,49 @@ fn report(
             ..scenario.clone()
         });
         writer.run(order.seed().unwrap_or(0));
-        let ran = catch_unwind(AssertUnwindSafe(|| {
-            Host::new(&scenario, &images, &writer, prepare).map(&run)
+        let ran = catch_unwind(AssertUnwindSafe(|| match scenario.engine {
+            Engine::Interp => Host::new(&scenario, &images, &writer, prepare).map(&interp),
+            Engine::Kvm => Host::new(&scenario, &images, &writer, prepare).map(&kvm),
         }));
         match ran {
-            Ok(done) => done?,
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                writer.put(&Frame::Refused(error.to_string()));
+                return Err(error);
+            }
             Err(_) => return Ok(()), // the panic is on record
         }
     }
     Ok(())
 }
 
-impl Host {
+impl<C: EngineCpu> Host<C> {
     pub(crate) fn new(
         scenario: &Arc<Scenario>,
         images: &Arc<Vec<Image>>,
         writer: &Writer,
         prepare: Prepare,
-    ) -> Result<Host, Box<dyn Error>> {
+    ) -> Result<Host<C>, Box<dyn Error>> {
         let machines = scenario.vms.iter().zip(&**images);
-        let machines = machines.map(|(setup, image)| machine(setup, image, prepare));
+        let machines = machines.map(|(setup, image)| machine::<C>(setup, image, prepare));
         let machines: Result<Vec<_>, _> = machines.collect();
-        let (memories, contexts): (Vec<_>, Vec<_>) = machines?.into_iter().unzip();
-        let watch = Arc::new(Watch::new(writer.clone(), contexts.clone(), scenario));
-        let vms = scenario.vms.iter().zip(contexts).zip(0..);
+        let (memories, vcpus): (Vec<_>, Vec<_>) = machines?.into_iter().unzip();
+        let (contexts, starts): (Vec<_>, Vec<_>) = vcpus
+            .into_iter()
+            .map(|vcpus| {
+                let apart = |one: Begun<_>| (one.context, one.start);
+                vcpus.into_iter().map(apart).unzip::<_, _, Vec<_>, Vec<_>>()
+            })
+            .unzip();
+        let watch = Arc::new(Watch::new(writer.clone(), contexts, scenario));
+        let vms = scenario.vms.iter().zip(starts).zip(0..);
         Ok(Host {
             scenario: Arc::clone(scenario),
             images: Arc::clone(images),
             memories,
             pcpus: pcpus(scenario, &watch)?,
             vms: vms
-                .map(|((setup, contexts), vm)| parts(setup, contexts, vm, &watch))
+                .map(|((setup, starts), vm)| parts(setup, starts, vm, &watch))
                 .collect(),
             watch,
         })
@@ -163,7 +176,7 @@ impl Host {
     ///
     /// # Panics
     /// If the scenario asks for threads.
-    pub fn step<H: Hypervisor>(self, hypervisor: H) {
+    pub fn step<H: Hypervisor<Cpu = C>>(self, hypervisor: H) {
         let order = match self.scenario.order {
             Order::Fair(seed) => drive::Order::Fair(seed),
             Order::Adversarial(seed) => drive::Order::Adversarial(seed),
@@ -176,7 +189,7 @@ impl Host {
 
     /// Runs a version that threads can share, in whichever way the scenario
     /// asks.
-    pub fn drive<H: Hypervisor + Copy + Send + Sync>(self, hypervisor: H) {
+    pub fn drive<H: Hypervisor<Cpu = C> + Copy + Send + Sync>(self, hypervisor: H) {
         match self.scenario.order {
             Order::Threads => self.run(hypervisor, |driven, pcpus, limit, control| {
                 drive::threads(*driven, pcpus, limit, control)
@@ -186,12 +199,12 @@ impl Host {
     }
 
     /// Creates the VMs, has them driven, and reports.
-    fn run<H: Hypervisor>(
+    fn run<H: Hypervisor<Cpu = C>>(
         self,
         hypervisor: H,
         driver: impl for<'a> FnOnce(
             &mut Driven<'a, H>,
-            &mut [HostCpu],
+            &mut [Pcpu<C>],
             Time,
             &mut drive::Control<'_, Driven<'a, H>>,
         ) -> drive::Outcome,
@@ -211,11 +224,13 @@ impl Host {
         };
         let watch = &*watch;
         let mut driven = Driven { hypervisor, watch };
+        let begin = Instant::now();
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             vms.into_iter().for_each(|vm| driven.hypervisor.create(vm));
             let mut control = control(scenario.plan(), &reporter);
             driver(&mut driven, &mut pcpus, scenario.limit, &mut control)
         }));
+        let took = begin.elapsed();
         let clocks: Vec<_> = pcpus.iter().map(|pcpu| pcpu.now).collect();
         let now = clocks.iter().copied().max().unwrap_or(Time::ZERO);
         for vm in 0..memories.len() as u32 {
@@ -226,16 +241,19 @@ impl Host {
             outcome: outcome.ok().map(Outcome::from),
             clocks,
             records: watch.writer.seen(),
+            measured: watch.writer.measured(took, watch.emulated()),
         }));
     }
 }
 
-/// One VM's memory with its guest, and the contexts of its vCPUs.
-fn machine(
+/// One VM's memory with its guest, and its vCPUs.
+type Made<S> = (Memory, Vec<Begun<S>>);
+
+fn machine<C: EngineCpu>(
     setup: &VmSetup,
     image: &Image,
     prepare: Prepare,
-) -> Result<(Memory, Vec<Context>), Box<dyn Error>> {
+) -> Result<Made<C::Start>, Box<dyn Error>> {
     let memory = Memory::new(setup.memory)?;
     image.load(&memory)?;
     let tick_length = image.symbols.address_of("tick_length");
@@ -243,24 +261,26 @@ fn machine(
         memory.store(address, Size::Dword, ticks.into());
     }
     let boot = Boot::prepare(&memory, image.entry)?;
-    let context = |vcpu: u8| -> Result<Context, Box<dyn Error>> {
-        let mut context = Context::new(memory.clone());
-        prepare(&boot.for_vcpu(vcpu.into())?, &mut context);
-        Ok(context)
-    };
-    let contexts: Result<_, _> = (0..setup.vcpus).map(context).collect();
-    Ok((memory, contexts?))
+    let boots = (0..setup.vcpus).map(|vcpu| boot.for_vcpu(vcpu.into()));
+    let boots: Result<Vec<_>, _> = boots.collect();
+    let vcpus = C::begin(&memory, &boots?, prepare)?;
+    Ok((memory, vcpus))
 }
 
-fn parts(setup: &VmSetup, contexts: Vec<Context>, vm: u32, watch: &Arc<Watch>) -> VmParts {
-    let vcpu = |(context, vcpu)| VcpuParts {
+fn parts<C: EngineCpu>(
+    setup: &VmSetup,
+    starts: Vec<C::Start>,
+    vm: u32,
+    watch: &Arc<Watch>,
+) -> VmParts<C> {
+    let vcpu = |(start, vcpu)| VcpuParts {
         eye: Eye::new(VcpuName { vm, vcpu }, Arc::clone(watch)),
         apic: Apic::new(vcpu),
-        context,
+        start,
     };
     let watch = Arc::clone(watch);
     VmParts {
-        vcpus: contexts.into_iter().zip(0..).map(vcpu).collect(),
+        vcpus: starts.into_iter().zip(0..).map(vcpu).collect(),
         bus: Bus::new(Box::new(Console { watch, vm })),
         weight: setup.weight,
         home: setup.home,
@@ -268,13 +288,14 @@ fn parts(setup: &VmSetup, contexts: Vec<Context>, vm: u32, watch: &Arc<Watch>) -
     }
 }
 
-/// The physical CPUs, their registers full of garbage.
-fn pcpus(scenario: &Scenario, watch: &Arc<Watch>) -> Result<Vec<HostCpu>, Box<dyn Error>> {
-    let pcpu = |id| -> Result<HostCpu, Box<dyn Error>> {
-        let nobodys = Memory::new(PAGE_SIZE)?;
-        let cpu: Box<dyn Cpu> = Box::new(Interp::new(nobodys));
-        let mut pcpu = Pcpu::new(id, cpu);
-        pcpu.scramble(scenario.garbage.wrapping_add(id as u64));
+/// The physical CPUs, which see nobody's memory.
+fn pcpus<C: EngineCpu>(
+    scenario: &Scenario,
+    watch: &Arc<Watch>,
+) -> Result<Vec<Pcpu<C>>, Box<dyn Error>> {
+    let pcpu = |id| -> Result<Pcpu<C>, Box<dyn Error>> {
+        let garbage = scenario.garbage.wrapping_add(id as u64);
+        let mut pcpu = C::pcpu(id, Memory::new(PAGE_SIZE)?, garbage);
         let sink = Arc::clone(watch).sink(scenario.limit);
         pcpu.recorder.record_all(sink);
         Ok(pcpu)

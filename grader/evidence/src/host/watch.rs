@@ -3,8 +3,8 @@
 use super::frame::{Frame, Lost, Violation};
 use super::scenario::{Deed, Order, Scenario};
 use super::writer::{CONSOLE_BOUND, Writer, is_noise};
-use crate::GivenUp;
 use crate::clock::Clock;
+use crate::{Engine, GivenUp};
 use common::sync::Mutex;
 use common::trace::{Event, Record, Sink, VcpuName};
 use common::{Context, Ending, Time};
@@ -31,6 +31,8 @@ pub(crate) struct Watch {
     /// One thread does everything, so that at each moment it is known who may
     /// run.
     pub(crate) strict: bool,
+    /// The registers are where they can be seen.
+    pub(crate) sees_registers: bool,
     /// Somebody has been lost, by the version's own books.
     lost: AtomicBool,
     /// Consoles are kept until the end.
@@ -52,6 +54,8 @@ pub(crate) struct Books {
     pub(crate) last_vcpu: u8,
     /// The version has said how it ended.
     pub(crate) ending: Option<Ending>,
+    /// Why the engine could not go on with it.
+    pub(crate) failure: Option<String>,
     /// How things stood with it has been reported.
     pub(crate) reported: bool,
     /// How many bytes it has printed.
@@ -77,6 +81,8 @@ pub(crate) struct Seen {
     pub(crate) left: Time,
     /// For how many ticks it has run.
     pub(crate) ran: u64,
+    /// How many of its instructions were carried out in software.
+    pub(crate) emulated: u64,
     violations: u32,
 }
 
@@ -94,6 +100,7 @@ impl Watch {
             ran: pcpus.clone().map(|_| AtomicU32::new(u32::MAX)).collect(),
             turns: pcpus.map(|_| Mutex::new(Clock::new(Time::NEVER))).collect(),
             strict: scenario.order != Order::Threads,
+            sees_registers: scenario.engine == Engine::Interp,
             lost: AtomicBool::new(false),
             holds_consoles: scenario.seeds > 1,
         }
@@ -188,6 +195,12 @@ impl Watch {
         vcpus[usize::from(name.vcpu)].lock().context.rip
     }
 
+    /// How many instructions of all VMs were carried out in software.
+    pub(crate) fn emulated(&self) -> u64 {
+        let vcpus = self.vms.iter().flat_map(|vm| &vm.vcpus);
+        vcpus.map(|seen| seen.lock().emulated).sum()
+    }
+
     /// A turn on a physical CPU was over at `now`.
     pub(crate) fn turn(&self, pcpu: usize, now: Time) {
         let looked = self.turns[pcpu].lock().look(now);
@@ -216,6 +229,7 @@ impl VmWatch {
                 context,
                 left: Time::ZERO,
                 ran: 0,
+                emulated: 0,
                 violations: 0,
             })
         };

@@ -2,13 +2,16 @@
 
 use super::frame::{Frame, SCHEMA};
 use super::scenario::Scenario;
+use crate::Measured;
 use crate::frame::Bytes;
 use crate::lines::LinesOut;
+use crate::tally::Tally;
 use common::trace::{Event, Record};
 use common::{Trap, sync::Mutex};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Of each VM's console this many bytes are reported in a run.
 pub const CONSOLE_BOUND: usize = 256 << 10;
@@ -29,6 +32,8 @@ struct State {
     left: Bounds,
     /// How many records there were in this run.
     seen: u64,
+    /// What they were, if somebody wants to know.
+    tally: Option<Tally>,
 }
 
 #[derive(Clone, Copy)]
@@ -59,6 +64,7 @@ impl Writer {
             bounds,
             left: bounds,
             seen: 0,
+            tally: scenario.measure.then(Tally::default),
         }))))
     }
 
@@ -73,6 +79,9 @@ impl Writer {
     pub(crate) fn record(&self, record: &Record) {
         let mut state = self.0.lock();
         state.seen += 1;
+        if let Some(tally) = &mut state.tally {
+            tally.count(record);
+        }
         let left = match record.event {
             Event::Runs(_) | Event::Idle => &mut state.left.turns,
             _ => &mut state.left.records,
@@ -94,6 +103,12 @@ impl Writer {
     /// Writes any other frame.
     pub(crate) fn put(&self, frame: &Frame) {
         self.0.lock().lines.put(frame);
+    }
+
+    /// What was counted, given the rest; `None` if nobody wanted to know.
+    pub(crate) fn measured(&self, took: Duration, emulated: u64) -> Option<Measured> {
+        let state = self.0.lock();
+        Some(state.tally.as_ref()?.measured(took, emulated))
     }
 
     /// How many records there were in this run so far.

@@ -3,29 +3,28 @@
 //! It stands outside the stage crate, so that the crate can break neither it
 //! nor the runners of other versions. It never judges.
 
-use common::Ending;
+use common::{Boot, Context, Ending, Vcpu};
 use evidence::stand::{self, Machine, Version};
 use std::process::ExitCode;
 
 /// Version 1: one vCPU on one physical CPU.
-#[derive(Default)]
-struct V1 {
-    vcpu: v1::VirtualCpu,
-}
+struct V1;
 
 impl Version for V1 {
-    fn prepare(&mut self, machine: &mut Machine) {
-        v1::prepare(&machine.boot, machine.pcpu.context());
+    type VirtualCpu = v1::VirtualCpu;
+
+    fn prepare(boot: &Boot, context: &mut Context) {
+        v1::prepare(boot, context);
     }
 
-    fn run(&mut self, machine: &mut Machine) -> Ending {
+    fn run<V: Vcpu>(vcpu: &mut V, machine: &mut Machine<V::Cpu>) -> Ending {
         let Machine {
             pcpu, bus, host, ..
         } = machine;
-        v1::monitor::run(&mut self.vcpu, pcpu, bus, host)
+        v1::monitor::run(vcpu, pcpu, bus, host)
     }
 }
 
 fn main() -> ExitCode {
-    stand::main(V1::default())
+    stand::main::<V1>()
 }

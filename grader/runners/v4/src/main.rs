@@ -4,7 +4,7 @@
 //! nor the runners of other versions. It never judges. It also joins the thread
 //! kernel with the student's pieces: their code runs in this process only.
 
-use common::Ending;
+use common::{Boot, Context, Ending, Vcpu};
 use evidence::stand::{self, Machine, Version};
 use evidence::{Scenario, ThreadKernel};
 use std::io;
@@ -12,17 +12,16 @@ use std::process::ExitCode;
 
 /// Version 4: version 3's virtual CPU and monitor, and guests with the student's
 /// pieces. Nothing else of version 4 is used.
-#[derive(Default)]
-struct V4 {
-    vcpu: v3::VirtualCpu,
-}
+struct V4;
 
 /// What version 4 re-exports *is* version 3's, or this does not compile.
 const _: fn(v4::VirtualCpu) -> v3::VirtualCpu = |vcpu| vcpu;
 const _: fn(v4::Core) -> v3::Core = |core| core;
 
 impl Version for V4 {
-    fn image(&self, scenario: &Scenario) -> io::Result<Vec<u8>> {
+    type VirtualCpu = v3::VirtualCpu;
+
+    fn image(scenario: &Scenario) -> io::Result<Vec<u8>> {
         let Some(ThreadKernel { guest, seed }) = &scenario.threads else {
             return std::fs::read(&scenario.image);
         };
@@ -33,22 +32,21 @@ impl Version for V4 {
         Ok(image)
     }
 
-    fn prepare(&mut self, machine: &mut Machine) {
-        v1::prepare(&machine.boot, machine.pcpu.context());
+    fn prepare(boot: &Boot, context: &mut Context) {
+        v1::prepare(boot, context);
     }
 
-    fn run(&mut self, machine: &mut Machine) -> Ending {
+    fn run<V: Vcpu>(vcpu: &mut V, machine: &mut Machine<V::Cpu>) -> Ending {
         let Machine {
             pcpu,
             bus,
             apic,
             host,
-            ..
         } = machine;
-        v3::monitor::run(&mut self.vcpu, pcpu, bus, apic, host)
+        v3::monitor::run(vcpu, pcpu, bus, apic, host)
     }
 }
 
 fn main() -> ExitCode {
-    stand::main(V4::default())
+    stand::main::<V4>()
 }

@@ -9,27 +9,30 @@ mod claim;
 mod watched;
 
 use common::drive::Progress;
-use common::{Cpu, Kick, Pcpu, Time};
+use common::{Kick, Pcpu, Time};
+use evidence::engine::HardwareVcpu;
 use evidence::host::{self, Claim, Deed, Host, Hypervisor, VmParts};
 use std::process::ExitCode;
 use v5::{Id, LifecycleError, Processor, Scheduler, Vm, Weight};
-use watched::Watched;
+use watched::{Make, Tenant, Watched};
 
 /// Version 5: many VMs on one physical CPU.
-struct V5 {
-    scheduler: Scheduler<Watched<v3::VirtualCpu>>,
+struct V5<V: Tenant> {
+    scheduler: Scheduler<Watched<V>>,
+    make: Make<V>,
     /// The physical CPU's, for when it sleeps and there is something to do.
     kick: Kick,
     sleeps: bool,
 }
 
-impl V5 {
-    fn new(host: &Host) -> V5 {
+impl<V: Tenant> V5<V> {
+    fn new(host: &Host<V::Cpu>, make: Make<V>) -> V5<V> {
         let [kick] = &host.kicks()[..] else {
             panic!("version 5 has one physical cpu");
         };
         V5 {
             scheduler: Scheduler::new(host.slice()),
+            make,
             kick: kick.clone(),
             sleeps: false,
         }
@@ -48,14 +51,16 @@ impl V5 {
     }
 }
 
-impl Hypervisor for V5 {
-    fn create(&mut self, parts: VmParts) {
+impl<V: Tenant> Hypervisor for V5<V> {
+    type Cpu = V::Cpu;
+
+    fn create(&mut self, parts: VmParts<V::Cpu>) {
         let mut vcpus = parts.vcpus.into_iter();
         let (Some(vcpu), None) = (vcpus.next(), vcpus.next()) else {
             panic!("a vm of version 5 has one vcpu");
         };
-        let watched = Watched::new(v3::VirtualCpu::default(), vcpu.eye);
-        let processor = Processor::new(watched, vcpu.apic, vcpu.context);
+        let (made, saved) = (self.make)(vcpu.start);
+        let processor = Processor::new(Watched::new(made, vcpu.eye), vcpu.apic, saved);
         let weight = Weight::new(parts.weight).unwrap_or_else(|error| panic!("{error}"));
         self.scheduler.create(Vm::new(processor, parts.bus), weight);
     }
@@ -68,7 +73,7 @@ impl Hypervisor for V5 {
         done.map_err(|error| error.to_string())
     }
 
-    fn schedule_once(&mut self, pcpu: &mut Pcpu<Box<dyn Cpu>>) -> Progress {
+    fn schedule_once(&mut self, pcpu: &mut Pcpu<V::Cpu>) -> Progress {
         let progress = self.scheduler.schedule_once(pcpu);
         self.sleeps = progress != Progress::Ran;
         progress
@@ -81,9 +86,15 @@ impl Hypervisor for V5 {
     }
 }
 
+fn run<V: Tenant>(host: Host<V::Cpu>, make: Make<V>) {
+    let version = V5::new(&host, make);
+    host.step(version);
+}
+
 fn main() -> ExitCode {
-    host::main(v1::prepare, |host| {
-        let version = V5::new(&host);
-        host.step(version);
-    })
+    host::main(
+        v1::prepare,
+        |host| run::<v3::VirtualCpu>(host, |context| (v3::VirtualCpu::default(), context)),
+        |host| run::<HardwareVcpu>(host, |vcpu| (vcpu, ())),
+    )
 }

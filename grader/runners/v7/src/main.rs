@@ -12,20 +12,19 @@ mod orders;
 mod watched;
 
 use common::drive::Progress;
-use common::{Cpu, PauseFilter, Pcpu, Time};
-use evidence::host::{self, Claim, Deed, Hypervisor, Policy, VmParts};
+use common::{Context, PauseFilter, Pcpu, Time};
+use evidence::engine::HardwareVcpu;
+use evidence::host::{self, Claim, Deed, Host, Hypervisor, Policy, VmParts};
 use std::process::ExitCode;
 use v5::{Id, LifecycleError, Processor, Weight};
 use v6::{Affinity, Settings};
 use v7::{Core, Mitigation, Scheduler, VirtualCpu};
-use watched::Watched;
+use watched::{Make, Tenant, Watched};
 
 /// Version 7: VMs with many vCPUs on many physical CPUs, which share this.
-#[derive(Clone, Copy)]
-struct V7<'a> {
-    scheduler: &'a Scheduler<Watched<VirtualCpu>>,
-    /// When spin loops are to be told.
-    pause_filter: Option<PauseFilter>,
+struct V7<'a, V: Tenant> {
+    scheduler: &'a Scheduler<Watched<V>>,
+    make: Make<V>,
 }
 
 /// A loop that has paused so often, with so few instructions between two pauses,
@@ -33,12 +32,22 @@ struct V7<'a> {
 const PAUSES: u32 = 64;
 const GAP: u64 = 16;
 
-impl Hypervisor for V7<'_> {
-    fn create(&mut self, parts: VmParts) {
-        let pause_filter = self.pause_filter;
+impl<V: Tenant> Clone for V7<'_, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V: Tenant> Copy for V7<'_, V> {}
+
+impl<V: Tenant> Hypervisor for V7<'_, V> {
+    type Cpu = V::Cpu;
+
+    fn create(&mut self, parts: VmParts<V::Cpu>) {
+        let make = self.make;
         let processors = parts.vcpus.into_iter().map(|vcpu| {
-            let watched = Watched::new(VirtualCpu::new(Core::new(pause_filter)), vcpu.eye);
-            Processor::new(watched, vcpu.apic, vcpu.context)
+            let (made, saved) = make(vcpu.start);
+            Processor::new(Watched::new(made, vcpu.eye), vcpu.apic, saved)
         });
         let settings = Settings {
             weight: Weight::new(parts.weight).unwrap_or_else(|error| panic!("{error}")),
@@ -61,7 +70,7 @@ impl Hypervisor for V7<'_> {
         }
     }
 
-    fn schedule_once(&mut self, pcpu: &mut Pcpu<Box<dyn Cpu>>) -> Progress {
+    fn schedule_once(&mut self, pcpu: &mut Pcpu<V::Cpu>) -> Progress {
         self.scheduler.schedule_once(pcpu)
     }
 
@@ -72,8 +81,8 @@ impl Hypervisor for V7<'_> {
 
 /// What the scheduler says of a VM: the accounts of its vCPUs added up, and the
 /// state of one that has not ended, if there is one.
-fn claim_of(
-    scheduler: &Scheduler<Watched<VirtualCpu>>,
+fn claim_of<V: Tenant>(
+    scheduler: &Scheduler<Watched<V>>,
     vm: Id,
     now: Time,
 ) -> Result<Claim, LifecycleError> {
@@ -101,22 +110,38 @@ fn in_words(error: impl std::error::Error) -> String {
     error.to_string()
 }
 
+fn run<V: Tenant>(host: Host<V::Cpu>, make: Make<V>) {
+    let mitigation = match host.policy() {
+        Policy::None => Mitigation::None,
+        Policy::SpinExits => Mitigation::SpinExits,
+        Policy::YieldPort => Mitigation::YieldPort,
+        Policy::CoScheduling => Mitigation::CoScheduling,
+    };
+    let scheduler = &Scheduler::new(host.kicks(), host.slice(), mitigation);
+    host.drive(V7 { scheduler, make });
+}
+
+/// The version's own virtual CPU, and the context in which it begins.
+fn on_software(context: Context) -> (VirtualCpu, Context) {
+    (VirtualCpu::new(Core::new(None)), context)
+}
+
+/// The same, and it tells of spin loops.
+fn on_watchful_software(context: Context) -> (VirtualCpu, Context) {
+    let filter = PauseFilter::new(PAUSES, GAP);
+    (VirtualCpu::new(Core::new(Some(filter))), context)
+}
+
 fn main() -> ExitCode {
     if let Some(code) = search::asked(orders::SCENARIOS) {
         return code;
     }
-    host::main(v1::prepare, |host| {
-        let mitigation = match host.policy() {
-            Policy::None => Mitigation::None,
-            Policy::SpinExits => Mitigation::SpinExits,
-            Policy::YieldPort => Mitigation::YieldPort,
-            Policy::CoScheduling => Mitigation::CoScheduling,
-        };
-        let spin_exits = mitigation == Mitigation::SpinExits;
-        let scheduler = Scheduler::new(host.kicks(), host.slice(), mitigation);
-        host.drive(V7 {
-            scheduler: &scheduler,
-            pause_filter: spin_exits.then(|| PauseFilter::new(PAUSES, GAP)),
-        });
-    })
+    host::main(
+        v1::prepare,
+        |host| match host.policy() {
+            Policy::SpinExits => run(host, on_watchful_software),
+            _ => run(host, on_software),
+        },
+        |host| run::<HardwareVcpu>(host, |vcpu| (vcpu, ())),
+    )
 }

@@ -59,6 +59,7 @@ fn ended_well(consoles: [&[u8]; 2]) -> RunEvidence {
         vcpus: vec![],
         last: vec![record(0, 90, exit)],
         explanation: None,
+        failure: None,
         probes: vec![],
     };
     RunEvidence {
@@ -68,6 +69,7 @@ fn ended_well(consoles: [&[u8]; 2]) -> RunEvidence {
             outcome: Some(Outcome::Done),
             clocks: vec![Time(100); 2],
             records: 0,
+            measured: None,
         }),
         ..RunEvidence::none()
     }

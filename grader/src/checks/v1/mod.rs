@@ -7,6 +7,7 @@ mod ports;
 mod timer;
 mod truth;
 
+use super::on_kvm::{OnKvm, TRAPS, VIRTUAL_CPU};
 use super::{Check, Course};
 
 /// Version 1's exercises and checks.
@@ -21,6 +22,7 @@ const CHECKS: &[Check] = &[
         points: 10,
         tests: "the guest finds its CPU as the boot protocol promises, and nothing of what others left there",
         exercises: &["v1-E1"],
+        on_kvm: OnKvm::Skipped(VIRTUAL_CPU),
         run: entering::context_is_prepared,
     },
     Check {
@@ -28,6 +30,7 @@ const CHECKS: &[Check] = &[
         points: 5,
         tests: "the guest runs from its entry up to the first instruction that needs somebody",
         exercises: &["v1-E2", "v1-E3"],
+        on_kvm: OnKvm::Skipped(VIRTUAL_CPU),
         run: entering::guest_gets_the_cpu,
     },
     Check {
@@ -35,6 +38,7 @@ const CHECKS: &[Check] = &[
         points: 5,
         tests: "a kick ends the run at once, and the guest can be run on afterwards",
         exercises: &["v1-E2"],
+        on_kvm: OnKvm::Skipped(TRAPS),
         run: entering::kick_stops_once,
     },
     Check {
@@ -42,6 +46,7 @@ const CHECKS: &[Check] = &[
         points: 15,
         tests: "a guest that computes prints its results and ends with success",
         exercises: &["v1-E2", "v1-E4"],
+        on_kvm: OnKvm::Made,
         run: ports::console_is_right,
     },
     Check {
@@ -49,6 +54,7 @@ const CHECKS: &[Check] = &[
         points: 15,
         tests: "each form of in and out moves as many bits as it names, to and from the right port",
         exercises: &["v1-E4"],
+        on_kvm: OnKvm::Made,
         run: ports::ports_in_all_widths,
     },
     Check {
@@ -56,6 +62,7 @@ const CHECKS: &[Check] = &[
         points: 15,
         tests: "the host gets its CPU back on time, thousands of times, and the guest does not notice",
         exercises: &["v1-E3", "v1-E4"],
+        on_kvm: OnKvm::Made,
         run: timer::timer_loses_nothing,
     },
     Check {
@@ -63,6 +70,7 @@ const CHECKS: &[Check] = &[
         points: 10,
         tests: "a guest that never ends by itself is stopped when its time is over",
         exercises: &["v1-E3", "v1-E4"],
+        on_kvm: OnKvm::Made,
         run: timer::runaway_guests_are_stopped,
     },
     Check {
@@ -70,6 +78,7 @@ const CHECKS: &[Check] = &[
         points: 10,
         tests: "guests that nobody has seen before do what their model says, under any tick",
         exercises: &["v1-E3", "v1-E4"],
+        on_kvm: OnKvm::Made,
         run: ports::fresh_guests,
     },
     Check {
@@ -77,6 +86,7 @@ const CHECKS: &[Check] = &[
         points: 5,
         tests: "a guest that halts for ever ends as halted, which is not a success",
         exercises: &["v1-E5"],
+        on_kvm: OnKvm::Made,
         run: endings::halt_is_no_success,
     },
     Check {
@@ -84,6 +94,7 @@ const CHECKS: &[Check] = &[
         points: 10,
         tests: "a guest that does what this version cannot do dies of exactly that, and the VMM lives",
         exercises: &["v1-E6"],
+        on_kvm: OnKvm::Skipped(VIRTUAL_CPU),
         run: endings::unsupported_is_refused,
     },
 ];

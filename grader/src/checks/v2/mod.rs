@@ -7,6 +7,7 @@ mod exercises;
 mod idle;
 mod ticks;
 
+use super::on_kvm::{OnKvm, TRAPS, VIRTUAL_CPU};
 use super::{Check, Course};
 
 /// Version 2's exercises and checks.
@@ -21,6 +22,7 @@ const CHECKS: &[Check] = &[
         points: 8,
         tests: "the first exception goes to the address that its gate in the guest's table names",
         exercises: &["v2-E1", "v2-E3"],
+        on_kvm: OnKvm::Skipped(VIRTUAL_CPU),
         run: exceptions::handler_is_reached,
     },
     Check {
@@ -28,6 +30,7 @@ const CHECKS: &[Check] = &[
         points: 15,
         tests: "a handler finds vector, error code, CR2, the flags and the way back, through either kind of gate",
         exercises: &["v2-E1", "v2-E2", "v2-E3", "v2-E5"],
+        on_kvm: OnKvm::Skipped(VIRTUAL_CPU),
         run: exceptions::exceptions_tell_what_happened,
     },
     Check {
@@ -35,6 +38,7 @@ const CHECKS: &[Check] = &[
         points: 15,
         tests: "every tick of the guest's timer reaches its handler once, and the code it interrupts keeps its registers and flags",
         exercises: &["v2-E3", "v2-E4", "v2-E5"],
+        on_kvm: OnKvm::Made,
         run: ticks::ticks_are_delivered,
     },
     Check {
@@ -42,6 +46,7 @@ const CHECKS: &[Check] = &[
         points: 10,
         tests: "no interrupt is injected while the guest has interrupts closed, or in the shadow of sti",
         exercises: &["v2-E2", "v2-E3", "v2-E4"],
+        on_kvm: OnKvm::Skipped(TRAPS),
         run: ticks::closed_means_closed,
     },
     Check {
@@ -49,6 +54,7 @@ const CHECKS: &[Check] = &[
         points: 15,
         tests: "a tick that comes due while interrupts are closed is delivered right behind the shadow of sti, and once",
         exercises: &["v2-E2", "v2-E4"],
+        on_kvm: OnKvm::Made,
         run: ticks::masked_tick_is_not_lost,
     },
     Check {
@@ -56,6 +62,7 @@ const CHECKS: &[Check] = &[
         points: 4,
         tests: "a timer that is faster than its handler neither hangs the VMM nor piles up ticks",
         exercises: &["v2-E4", "v2-E5"],
+        on_kvm: OnKvm::Made,
         run: ticks::storm_makes_progress,
     },
     Check {
@@ -63,6 +70,7 @@ const CHECKS: &[Check] = &[
         points: 10,
         tests: "a guest that halts with interrupts open costs nothing until its timer is due, and then wakes",
         exercises: &["v2-E2", "v2-E7"],
+        on_kvm: OnKvm::Made,
         run: idle::idle_sleeps_until_the_tick,
     },
     Check {
@@ -70,6 +78,7 @@ const CHECKS: &[Check] = &[
         points: 5,
         tests: "a guest that halts with interrupts closed never wakes, and ends as halted",
         exercises: &["v2-E7"],
+        on_kvm: OnKvm::Made,
         run: idle::dead_halt_is_recognised,
     },
     Check {
@@ -77,6 +86,7 @@ const CHECKS: &[Check] = &[
         points: 7,
         tests: "an event whose gate is missing becomes #NP, and if that has no gate either, a double fault",
         exercises: &["v2-E1", "v2-E6"],
+        on_kvm: OnKvm::Skipped(VIRTUAL_CPU),
         run: endings::faults_on_the_way_are_delivered,
     },
     Check {
@@ -84,6 +94,7 @@ const CHECKS: &[Check] = &[
         points: 6,
         tests: "a guest whose tables or stack are beyond help ends in a triple fault, by the way the manual prescribes",
         exercises: &["v2-E6"],
+        on_kvm: OnKvm::Skipped(VIRTUAL_CPU),
         run: endings::broken_tables_shut_down,
     },
     Check {
@@ -91,6 +102,7 @@ const CHECKS: &[Check] = &[
         points: 5,
         tests: "guests that know nothing of interrupts run as before, and their exceptions now end in a triple fault",
         exercises: &["v2-E6", "v2-E7"],
+        on_kvm: OnKvm::Made,
         run: before::version_1_still_runs,
     },
 ];

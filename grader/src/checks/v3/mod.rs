@@ -6,6 +6,7 @@ mod exercises;
 mod intruder;
 mod user;
 
+use super::on_kvm::{OnKvm, VIRTUAL_CPU};
 use super::{Check, Course};
 
 /// Version 3's exercises and checks.
@@ -20,6 +21,7 @@ const CHECKS: &[Check] = &[
         points: 10,
         tests: "the kernel sets up user mode, and iretq takes the guest to its user thread",
         exercises: &["v3-E1", "v3-E2", "v3-E5"],
+        on_kvm: OnKvm::Skipped(VIRTUAL_CPU),
         run: user::user_mode_is_entered,
     },
     Check {
@@ -27,6 +29,7 @@ const CHECKS: &[Check] = &[
         points: 15,
         tests: "every syscall goes to the kernel's entry, and every sysretq back behind its syscall",
         exercises: &["v3-E2", "v3-E3"],
+        on_kvm: OnKvm::Skipped(VIRTUAL_CPU),
         run: calls::system_calls_are_forwarded,
     },
     Check {
@@ -34,6 +37,7 @@ const CHECKS: &[Check] = &[
         points: 15,
         tests: "a tick that lands in user mode goes to the kernel's handler at once, and none lands in the kernel, which keeps interrupts closed",
         exercises: &["v3-E3", "v3-E4"],
+        on_kvm: OnKvm::Skipped(VIRTUAL_CPU),
         run: user::user_ticks_reach_the_kernel,
     },
     Check {
@@ -41,6 +45,7 @@ const CHECKS: &[Check] = &[
         points: 15,
         tests: "a user thread that is interrupted and makes system calls finds all its registers, flags and answers in place",
         exercises: &["v3-E3", "v3-E4", "v3-E5"],
+        on_kvm: OnKvm::Skipped(VIRTUAL_CPU),
         run: user::user_keeps_its_registers,
     },
     Check {
@@ -48,6 +53,7 @@ const CHECKS: &[Check] = &[
         points: 10,
         tests: "the bases of FS and GS are the user's in user mode and the kernel's in the kernel",
         exercises: &["v3-E2"],
+        on_kvm: OnKvm::Skipped(VIRTUAL_CPU),
         run: user::segment_bases_follow,
     },
     Check {
@@ -55,6 +61,7 @@ const CHECKS: &[Check] = &[
         points: 15,
         tests: "what only a kernel may do is #GP in user mode, to the guest's own kernel, and the VM lives on",
         exercises: &["v3-E4", "v3-E6"],
+        on_kvm: OnKvm::Skipped(VIRTUAL_CPU),
         run: intruder::privileged_is_refused,
     },
     Check {
@@ -62,6 +69,7 @@ const CHECKS: &[Check] = &[
         points: 10,
         tests: "user code that reads, writes or executes what is not its own gets a page fault that says so",
         exercises: &["v3-E1", "v3-E4"],
+        on_kvm: OnKvm::Skipped(VIRTUAL_CPU),
         run: intruder::kernel_memory_is_out_of_reach,
     },
     Check {
@@ -69,6 +77,7 @@ const CHECKS: &[Check] = &[
         points: 5,
         tests: "without a usable stack in its TSS, the first exception from user mode ends in the triple fault that the manual prescribes",
         exercises: &["v3-E4", "v3-E5"],
+        on_kvm: OnKvm::Skipped(VIRTUAL_CPU),
         run: before::broken_tss_shuts_down,
     },
     Check {
@@ -76,6 +85,7 @@ const CHECKS: &[Check] = &[
         points: 5,
         tests: "kernels without user mode run as before, ticks and exceptions included",
         exercises: &["v3-E4", "v3-E5"],
+        on_kvm: OnKvm::Skipped(VIRTUAL_CPU),
         run: before::versions_before_still_run,
     },
 ];

@@ -5,6 +5,7 @@ mod exercises;
 mod fork_bomb;
 mod switching;
 
+use super::on_kvm::{OnKvm, TRAPS};
 use super::{Check, Course};
 
 /// Version 4's exercises and checks.
@@ -19,6 +20,7 @@ const CHECKS: &[Check] = &[
         points: 20,
         tests: "threads that yield to each other share a sum, report in turn, and end one by one",
         exercises: &["v4-E1", "v4-E2"],
+        on_kvm: OnKvm::Made,
         run: switching::threads_cooperate,
     },
     Check {
@@ -26,6 +28,7 @@ const CHECKS: &[Check] = &[
         points: 20,
         tests: "threads that ticks take the CPU from find every register and flag as they left it",
         exercises: &["v4-E1"],
+        on_kvm: OnKvm::Made,
         run: switching::registers_survive_a_switch,
     },
     Check {
@@ -33,6 +36,7 @@ const CHECKS: &[Check] = &[
         points: 15,
         tests: "at every tick the next thread of the table has its turn: nobody waits for more ticks than there are threads",
         exercises: &["v4-E2"],
+        on_kvm: OnKvm::Skipped(TRAPS),
         run: switching::nobody_starves,
     },
     Check {
@@ -40,6 +44,7 @@ const CHECKS: &[Check] = &[
         points: 15,
         tests: "a sleeping thread does not run before its tick, and then does",
         exercises: &["v4-E2"],
+        on_kvm: OnKvm::Made,
         run: switching::sleepers_wake_in_order,
     },
     Check {
@@ -47,6 +52,7 @@ const CHECKS: &[Check] = &[
         points: 10,
         tests: "while every thread sleeps the guest halts, and the VMM has nothing to do",
         exercises: &["v4-E2"],
+        on_kvm: OnKvm::Made,
         run: switching::nobody_ready_means_sleep,
     },
     Check {
@@ -54,6 +60,7 @@ const CHECKS: &[Check] = &[
         points: 20,
         tests: "a fork bomb fills the guest's own table, and the VMM's work for each tick stays what it was",
         exercises: &["v4-E1", "v4-E2"],
+        on_kvm: OnKvm::Made,
         run: fork_bomb::stays_inside,
     },
 ];

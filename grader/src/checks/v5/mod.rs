@@ -12,6 +12,7 @@ mod sharing;
 mod sleepers;
 mod trouble;
 
+use super::on_kvm::{CONTEXT, OnKvm, TIME};
 use super::{Bench, Check, Course, HostRun, Problem, Stay};
 use crate::host_order::{HostOrder, VmOrder};
 use common::Time;
@@ -28,6 +29,7 @@ const CHECKS: &[Check] = &[
         points: 6,
         tests: "when a VM halts, the other one that has something to do gets the CPU at once, without any timer",
         exercises: &["v5-E1", "v5-E2", "v5-E3", "v5-E4"],
+        on_kvm: OnKvm::Skipped(TIME),
         run: sharing::two_talkers_take_turns,
     },
     Check {
@@ -35,6 +37,7 @@ const CHECKS: &[Check] = &[
         points: 10,
         tests: "a guest that neither halts nor does I/O loses the CPU at the end of its slice",
         exercises: &["v5-E2", "v5-E3"],
+        on_kvm: OnKvm::Skipped(TIME),
         run: sharing::a_hog_cannot_keep_the_cpu,
     },
     Check {
@@ -42,6 +45,7 @@ const CHECKS: &[Check] = &[
         points: 4,
         tests: "a guest that does not halt gets each tick of its own timer during its turn, and not at the end of it",
         exercises: &["v5-E2"],
+        on_kvm: OnKvm::Skipped(TIME),
         run: sleepers::its_own_timer_rings_in_its_turn,
     },
     Check {
@@ -49,6 +53,7 @@ const CHECKS: &[Check] = &[
         points: 10,
         tests: "a VM finds every register, flag, view and page table as it left them, whoever had the CPU in between",
         exercises: &["v5-E1"],
+        on_kvm: OnKvm::Skipped(CONTEXT),
         run: context::a_context_is_intact,
     },
     Check {
@@ -56,6 +61,7 @@ const CHECKS: &[Check] = &[
         points: 8,
         tests: "what a VM stores in its memory and in its devices' registers, no other one changes",
         exercises: &["v5-E1", "v5-E2"],
+        on_kvm: OnKvm::Made,
         run: context::memory_and_devices_are_apart,
     },
     Check {
@@ -63,6 +69,7 @@ const CHECKS: &[Check] = &[
         points: 4,
         tests: "guests of versions 1 to 3 do beside each other what each does alone",
         exercises: &["v5-E1", "v5-E2", "v5-E3", "v5-E4"],
+        on_kvm: OnKvm::Made,
         run: context::older_guests_run_as_before,
     },
     Check {
@@ -70,6 +77,7 @@ const CHECKS: &[Check] = &[
         points: 8,
         tests: "a VM that dies ends as its own fault says, and no other one with it",
         exercises: &["v5-E2", "v5-E3", "v5-E4"],
+        on_kvm: OnKvm::Made,
         run: trouble::a_fault_stays_at_home,
     },
     Check {
@@ -77,6 +85,7 @@ const CHECKS: &[Check] = &[
         points: 6,
         tests: "a VM that hangs, floods its console or drowns in interrupts costs the others no more than its share",
         exercises: &["v5-E2", "v5-E3", "v5-E6"],
+        on_kvm: OnKvm::Skipped(TIME),
         run: trouble::trouble_costs_only_its_share,
     },
     Check {
@@ -84,6 +93,7 @@ const CHECKS: &[Check] = &[
         points: 8,
         tests: "while every VM sleeps nobody runs and time goes on, and each wakes when its timer is due",
         exercises: &["v5-E2", "v5-E4"],
+        on_kvm: OnKvm::Made,
         run: sleepers::sleepers_come_back_on_time,
     },
     Check {
@@ -91,6 +101,7 @@ const CHECKS: &[Check] = &[
         points: 8,
         tests: "a VM that sleeps most of the time gets the CPU soon after its timer's tick, however many others want it",
         exercises: &["v5-E4", "v5-E6"],
+        on_kvm: OnKvm::Skipped(TIME),
         run: sleepers::sleepers_wake_beside_hogs,
     },
     Check {
@@ -98,6 +109,7 @@ const CHECKS: &[Check] = &[
         points: 8,
         tests: "the accounts of a VM together are its life, and each is what the machine saw",
         exercises: &["v5-E3", "v5-E5"],
+        on_kvm: OnKvm::Skipped(TIME),
         run: accounts::every_tick_is_accounted,
     },
     Check {
@@ -105,6 +117,7 @@ const CHECKS: &[Check] = &[
         points: 8,
         tests: "VMs that always want to run share the time as they weigh, in each part of a run",
         exercises: &["v5-E3", "v5-E6"],
+        on_kvm: OnKvm::Skipped(TIME),
         run: sharing::weights_hold,
     },
     Check {
@@ -112,6 +125,7 @@ const CHECKS: &[Check] = &[
         points: 6,
         tests: "who comes late or halts often gets from then on its share, and nothing for the time before",
         exercises: &["v5-E3", "v5-E4"],
+        on_kvm: OnKvm::Skipped(TIME),
         run: sharing::nobody_is_paid_for_sleeping,
     },
     Check {
@@ -119,6 +133,7 @@ const CHECKS: &[Check] = &[
         points: 6,
         tests: "VMs are started, paused, resumed, shut down and destroyed while others run, and do not run when they may not",
         exercises: &["v5-E5", "v5-E7"],
+        on_kvm: OnKvm::Skipped(TIME),
         run: lifecycle::lifecycle_in_the_middle_of_a_run,
     },
 ];

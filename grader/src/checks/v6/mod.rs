@@ -12,6 +12,7 @@ mod orders;
 mod sleepers;
 mod spans;
 
+use super::on_kvm::{CONTEXT, ORDERS, OnKvm, TIME};
 use super::{Check, Course, HostRun, Problem};
 use crate::host_order::VmOrder;
 use evidence::host::Order;
@@ -28,6 +29,7 @@ const CHECKS: &[Check] = &[
         points: 8,
         tests: "VMs that always want to run share one physical CPU by their weights, to a few slices",
         exercises: &["v6-E1"],
+        on_kvm: OnKvm::Skipped(TIME),
         run: fairness::one_pcpu_is_shared_fairly,
     },
     Check {
@@ -35,6 +37,7 @@ const CHECKS: &[Check] = &[
         points: 6,
         tests: "where no move brings the loads closer, nobody is moved",
         exercises: &["v6-E1", "v6-E4"],
+        on_kvm: OnKvm::Skipped(TIME),
         run: balance::balanced_is_left_alone,
     },
     Check {
@@ -42,6 +45,7 @@ const CHECKS: &[Check] = &[
         points: 8,
         tests: "VMs that all begin on one physical CPU spread to the others, and then stay where they are",
         exercises: &["v6-E1", "v6-E4"],
+        on_kvm: OnKvm::Skipped(TIME),
         run: balance::all_on_one_spread_and_stay,
     },
     Check {
@@ -49,6 +53,7 @@ const CHECKS: &[Check] = &[
         points: 7,
         tests: "one VM of weight 300 is as much work as three of weight 100",
         exercises: &["v6-E1", "v6-E4"],
+        on_kvm: OnKvm::Skipped(TIME),
         run: balance::work_is_balanced,
     },
     Check {
@@ -56,6 +61,7 @@ const CHECKS: &[Check] = &[
         points: 8,
         tests: "no physical CPU idles for longer than a few slices while a VM that may run there waits",
         exercises: &["v6-E1", "v6-E2", "v6-E4"],
+        on_kvm: OnKvm::Skipped(TIME),
         run: idle::nobody_waits_beside_an_idle_pcpu,
     },
     Check {
@@ -63,6 +69,7 @@ const CHECKS: &[Check] = &[
         points: 8,
         tests: "VMs that move find every register, their memory and their devices as they left them, and their time never goes back",
         exercises: &["v6-E1", "v6-E2", "v6-E4"],
+        on_kvm: OnKvm::Skipped(CONTEXT),
         run: migration::contexts_survive,
     },
     Check {
@@ -70,6 +77,7 @@ const CHECKS: &[Check] = &[
         points: 5,
         tests: "a VM that comes from another queue is neither ahead of the others there nor behind them",
         exercises: &["v6-E1", "v6-E4"],
+        on_kvm: OnKvm::Skipped(TIME),
         run: fairness::who_moves_keeps_its_place,
     },
     Check {
@@ -77,6 +85,7 @@ const CHECKS: &[Check] = &[
         points: 8,
         tests: "a VM's tick comes within a few slices of its time, on a physical CPU that is busy and on one that sleeps",
         exercises: &["v6-E2", "v6-E3"],
+        on_kvm: OnKvm::Skipped(TIME),
         run: sleepers::sleepers_wake_on_time,
     },
     Check {
@@ -84,6 +93,7 @@ const CHECKS: &[Check] = &[
         points: 6,
         tests: "a VM runs only where it may, even if other physical CPUs idle",
         exercises: &["v6-E2", "v6-E4"],
+        on_kvm: OnKvm::Made,
         run: affinity::affinity_is_kept,
     },
     Check {
@@ -91,6 +101,7 @@ const CHECKS: &[Check] = &[
         points: 8,
         tests: "a physical CPU that is unplugged is left at once by all who run, wait or sleep there, and is used again when it is back",
         exercises: &["v6-E2", "v6-E5"],
+        on_kvm: OnKvm::Skipped(ORDERS),
         run: hotplug::unplugging_loses_nobody,
     },
     Check {
@@ -98,6 +109,7 @@ const CHECKS: &[Check] = &[
         points: 15,
         tests: "in whatever order threads take the locks, nobody waits for ever, and no wake is lost",
         exercises: &["v6-E1", "v6-E2", "v6-E3", "v6-E4", "v6-E5"],
+        on_kvm: OnKvm::Skipped(ORDERS),
         run: super::orders::none_is_bad,
     },
     Check {
@@ -105,6 +117,7 @@ const CHECKS: &[Check] = &[
         points: 6,
         tests: "a VM that runs elsewhere is paused, resumed and shut down as one that waits or sleeps is",
         exercises: &["v6-E6"],
+        on_kvm: OnKvm::Skipped(ORDERS),
         run: lifecycle::owners_reach_running_vms,
     },
     Check {
@@ -112,6 +125,7 @@ const CHECKS: &[Check] = &[
         points: 5,
         tests: "in fair and in bad orders of the physical CPUs every VM is always in one place, and comes to its end",
         exercises: &["v6-E1", "v6-E2", "v6-E3", "v6-E4", "v6-E5", "v6-E6"],
+        on_kvm: OnKvm::Skipped(ORDERS),
         run: orders::nobody_is_lost,
     },
     Check {
@@ -119,6 +133,7 @@ const CHECKS: &[Check] = &[
         points: 2,
         tests: "with a thread of the host for each physical CPU all consoles are the same",
         exercises: &["v6-E1", "v6-E2", "v6-E3", "v6-E4"],
+        on_kvm: OnKvm::Made,
         run: orders::threads_change_nothing,
     },
 ];

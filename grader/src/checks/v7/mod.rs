@@ -9,6 +9,7 @@ mod spinning;
 mod threads;
 mod together;
 
+use super::on_kvm::{CONTEXT, ORDERS, OnKvm, PAUSES, TIME};
 use super::{Bench, Check, Course, HostRun, Problem};
 use crate::host_order::{HostOrder, VmOrder};
 use evidence::host::Outcome;
@@ -25,6 +26,7 @@ const CHECKS: &[Check] = &[
         points: 10,
         tests: "vCPUs of one VM share its memory and its devices, on one physical CPU and on several",
         exercises: &["v7-E1"],
+        on_kvm: OnKvm::Made,
         run: sharing::vcpus_share_one_machine,
     },
     Check {
@@ -32,6 +34,7 @@ const CHECKS: &[Check] = &[
         points: 6,
         tests: "each vCPU finds its registers as it left them, wherever it runs next",
         exercises: &["v7-E1"],
+        on_kvm: OnKvm::Skipped(CONTEXT),
         run: sharing::every_vcpu_keeps_its_own,
     },
     Check {
@@ -39,6 +42,7 @@ const CHECKS: &[Check] = &[
         points: 12,
         tests: "two vCPUs that only wake each other go on to the end",
         exercises: &["v7-E1", "v7-E2"],
+        on_kvm: OnKvm::Skipped(ORDERS),
         run: interrupts::no_wake_is_lost,
     },
     Check {
@@ -46,6 +50,7 @@ const CHECKS: &[Check] = &[
         points: 9,
         tests: "an interrupt to one, to all, to all others and to oneself reaches each of them, once, and nobody else",
         exercises: &["v7-E2"],
+        on_kvm: OnKvm::Made,
         run: interrupts::interrupts_reach_their_targets,
     },
     Check {
@@ -53,6 +58,7 @@ const CHECKS: &[Check] = &[
         points: 5,
         tests: "an interrupt to a vCPU that has interrupts closed waits, and one to a vCPU that computes comes soon",
         exercises: &["v7-E1", "v7-E2"],
+        on_kvm: OnKvm::Skipped(ORDERS),
         run: interrupts::closed_means_held,
     },
     Check {
@@ -60,6 +66,7 @@ const CHECKS: &[Check] = &[
         points: 9,
         tests: "when one vCPU switches the VM off, or dies, its siblings stop, whatever they do",
         exercises: &["v7-E1", "v7-E3"],
+        on_kvm: OnKvm::Skipped(ORDERS),
         run: endings::one_ends_all,
     },
     Check {
@@ -67,6 +74,7 @@ const CHECKS: &[Check] = &[
         points: 7,
         tests: "a VM goes on until its last vCPU has halted for ever, and ends when none is left that could wake another",
         exercises: &["v7-E1", "v7-E3"],
+        on_kvm: OnKvm::Made,
         run: endings::the_last_one_ends_it,
     },
     Check {
@@ -74,6 +82,7 @@ const CHECKS: &[Check] = &[
         points: 10,
         tests: "in whatever order threads take the locks, nobody waits for ever, and no wake is lost",
         exercises: &["v7-E1", "v7-E2", "v7-E3", "v7-E4"],
+        on_kvm: OnKvm::Skipped(ORDERS),
         run: threads::no_wake_lost_in_any_order,
     },
     Check {
@@ -81,6 +90,7 @@ const CHECKS: &[Check] = &[
         points: 9,
         tests: "a vCPU that spins gives its turn to a sibling that waits, so that the lock's holder runs sooner",
         exercises: &["v7-E4"],
+        on_kvm: OnKvm::Skipped(PAUSES),
         run: spinning::spinning_gives_way,
     },
     Check {
@@ -88,6 +98,7 @@ const CHECKS: &[Check] = &[
         points: 4,
         tests: "who spins while no sibling waits for a physical CPU keeps its turn",
         exercises: &["v7-E4"],
+        on_kvm: OnKvm::Skipped(PAUSES),
         run: spinning::no_yield_for_nothing,
     },
     Check {
@@ -95,6 +106,7 @@ const CHECKS: &[Check] = &[
         points: 7,
         tests: "who names the vCPU that it waits for gives its turn to that one",
         exercises: &["v7-E5"],
+        on_kvm: OnKvm::Skipped(TIME),
         run: spinning::the_guest_says_for_whom,
     },
     Check {
@@ -102,6 +114,7 @@ const CHECKS: &[Check] = &[
         points: 7,
         tests: "co-scheduled vCPUs of one VM run at the same time wherever they can",
         exercises: &["v7-E6"],
+        on_kvm: OnKvm::Skipped(TIME),
         run: together::siblings_run_together,
     },
     Check {
@@ -109,6 +122,7 @@ const CHECKS: &[Check] = &[
         points: 5,
         tests: "other VMs keep their share of the time, however a VM beside them spins, and whatever number it names at the yield port",
         exercises: &["v7-E1", "v7-E4", "v7-E5", "v7-E6"],
+        on_kvm: OnKvm::Skipped(TIME),
         run: fairness::others_are_unharmed,
     },
 ];

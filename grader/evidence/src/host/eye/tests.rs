@@ -8,7 +8,7 @@ use super::super::{Evidence, Violation};
 use super::*;
 use common::drive::Progress;
 use common::scripted::{Scripted, Step};
-use common::{Memory, Trap};
+use common::{Cpu, Memory, Trap};
 use std::path::PathBuf;
 
 /// Two VMs with an eye on each, and one physical CPU.
@@ -16,7 +16,7 @@ struct Scene {
     folder: tempfile::TempDir,
     watch: Arc<Watch>,
     eyes: [Eye; 2],
-    pcpu: Pcpu<Scripted>,
+    pcpu: Pcpu<Box<dyn Cpu>>,
 }
 
 fn evidence_in(folder: &tempfile::TempDir) -> PathBuf {
@@ -38,7 +38,8 @@ impl Scene {
         let steps = (0..9)
             .map(|_| Step::new(Trap::Budget, 100).doing(work))
             .collect();
-        let mut pcpu = Pcpu::new(0, Scripted::new(first.space.memory.clone(), steps));
+        let cpu: Box<dyn Cpu> = Box::new(Scripted::new(first.space.memory.clone(), steps));
+        let mut pcpu = Pcpu::new(0, cpu);
         *pcpu.context() = first;
         let eye = |vm| Eye::new(VcpuName { vm, vcpu: 0 }, Arc::clone(&watch));
         Scene {
@@ -53,7 +54,7 @@ impl Scene {
     fn run(&mut self, vm: usize) {
         self.eyes[vm].begins(&mut self.pcpu);
         self.pcpu.enter(100);
-        self.eyes[vm].ends(&mut self.pcpu, Exit::Deadline);
+        self.eyes[vm].ends(&mut self.pcpu, Exit::Deadline, Told::default());
     }
 
     /// What was seen that must not be.
@@ -192,7 +193,9 @@ fn with_threads_a_paused_vm_may_run_on_for_a_moment() {
 struct Hasty(Scene);
 
 impl Hypervisor for Hasty {
-    fn create(&mut self, _: VmParts) {}
+    type Cpu = Box<dyn Cpu>;
+
+    fn create(&mut self, _: VmParts<Box<dyn Cpu>>) {}
 
     fn carry_out(&mut self, _: Deed, _: Time) -> Result<(), String> {
         self.0.run(0);
