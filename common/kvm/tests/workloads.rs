@@ -11,9 +11,8 @@ mod support;
 use common::devices::Apic;
 use common::{Bus, Ending, Exit, HostTimer, Time};
 use guests::catalogue::{self, Cause, Expected, SURVIVED};
-use guests::kernel::apic;
 use kvm::{Ability, HostCpu};
-use support::{Bare, Console, can, can_run, vcpu};
+use support::{Console, can, can_run, vcpu};
 
 /// The host's timer, in ticks.
 const PERIOD: u64 = 2_000;
@@ -124,29 +123,12 @@ fn the_tenants_of_version_5_do_alone_what_their_models_say() {
     check_all(5, guests::v5::guests());
 }
 
-/// How many ticks of time thirty exits take here: more than it takes to deliver an
-/// interrupt, and less than a thread takes to print a line.
-fn thirty_exits() -> u32 {
-    const OUT_AND_AGAIN: [u8; 4] = [0xe6, 0x70, 0xeb, 0xfc];
-    let mut guest = Bare::new(&OUT_AND_AGAIN);
-    guest.run();
-    let begin = guest.pcpu.now;
-    for _ in 0..300 {
-        assert_eq!(guest.run().kind(), "port-out");
-    }
-    (guest.pcpu.now.since(begin) / 10).max(1) as u32
-}
-
 #[test]
 fn the_thread_kernels_of_version_4_do_what_their_models_say() {
     if can_run(4) {
         for guest in guests::v4::guests() {
-            let mut image = guest.build(&v4::THREADS, 1);
-            // Hardware is done with its threads before the usual tick has come once.
-            if guest.name == "preempt" {
-                apic::set_tick_length(&mut image, thirty_exits());
-            }
-            check(4, guest.name, &image.elf(), &guest.expected(1));
+            let elf = guest.build(&v4::THREADS, 1).elf();
+            check(4, guest.name, &elf, &guest.expected(1));
         }
     }
 }
