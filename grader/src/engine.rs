@@ -4,7 +4,7 @@ use crate::cli::EngineName;
 use crate::error::LabError;
 use crate::stages::Stage;
 use evidence::Engine;
-use kvm::{Lack, Report};
+use kvm::{Ability, Lack, Report};
 use std::sync::OnceLock;
 
 /// What this host's KVM can do. It is tried once.
@@ -16,6 +16,22 @@ pub fn probed() -> &'static Report {
 /// Why a version cannot run on the KVM of this report; `None` if it can.
 pub fn lack<'a>(report: &'a Report, stage: &Stage) -> Option<&'a Lack> {
     report.lack(stage.number())
+}
+
+/// What is missing of an ability that was tried; `None` if it is there.
+pub fn lack_of(report: &Report, ability: Ability) -> Option<&Lack> {
+    let mut findings = report.findings.iter();
+    let finding = findings.find(|finding| finding.ability == ability)?;
+    finding.found.as_ref().err()
+}
+
+/// What is missing of the abilities that no version needs, and single guests do.
+pub fn lacks_of_guests(report: &Report) -> Vec<&Lack> {
+    let findings = report.findings.iter();
+    let findings = findings.filter(|finding| finding.ability.first_version().is_none());
+    findings
+        .filter_map(|finding| finding.found.as_ref().err())
+        .collect()
 }
 
 /// An engine, and what there is to say about it.
@@ -80,7 +96,7 @@ pub fn with_mend(lack: &Lack) -> String {
 mod tests {
     use super::*;
     use crate::stages::STAGES;
-    use kvm::{Ability, Finding};
+    use kvm::Finding;
 
     /// A KVM that lacks one ability.
     fn lacks(missing: Ability) -> Report {
