@@ -3,7 +3,7 @@
 //! Two things are needed: a cargo, and a place for temporary files. All else is
 //! optional, and is said to be.
 
-use crate::engine::{lack, lacks_of_guests};
+use crate::engine::{lack, lacks_of_guests, probed};
 use crate::stages::STAGES;
 use crate::text::wrapped;
 use kvm::{Ability, Lack, Report};
@@ -35,7 +35,7 @@ impl Host {
             cargo: version(cargo),
             no_temporary: tempfile::tempdir().err().map(|error| error.to_string()),
             qemu: version("qemu-system-x86_64".into()),
-            kvm: kvm::probe(),
+            kvm: probed().clone(),
             cpus: std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default(),
         }
     }
