@@ -3,7 +3,7 @@
 //! Two things are needed: a cargo, and a place for temporary files. All else is
 //! optional, and is said to be.
 
-use crate::engine::lack;
+use crate::engine::{lack, lacks_of_guests, probed};
 use crate::stages::STAGES;
 use crate::text::wrapped;
 use kvm::{Ability, Lack, Report};
@@ -35,7 +35,7 @@ impl Host {
             cargo: version(cargo),
             no_temporary: tempfile::tempdir().err().map(|error| error.to_string()),
             qemu: version("qemu-system-x86_64".into()),
-            kvm: kvm::probe(),
+            kvm: probed().clone(),
             cpus: std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default(),
         }
     }
@@ -132,12 +132,7 @@ impl Host {
 
     /// What no version needs, and single guests do.
     fn write_other_lacks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let others = self.kvm.findings.iter();
-        let others = others.filter(|finding| finding.ability.first_version().is_none());
-        let lacks: Vec<_> = others
-            .filter_map(|finding| finding.found.as_ref().err())
-            .collect();
-        for lack in &lacks {
+        for lack in lacks_of_guests(&self.kvm) {
             row(f, "single guests", &lack.to_string())?;
         }
         if self.kvm.has(Ability::Interrupt) && !self.kvm.has(Ability::SystemCall) {

@@ -8,6 +8,7 @@ mod support;
 use common::Ending;
 use evidence::Engine;
 use guests::catalogue;
+use lab::checks::Bench;
 use lab::compile::{Compiled, compile};
 use lab::engine;
 use lab::fate::Fate;
@@ -141,6 +142,26 @@ fn a_trace_on_kvm_says_once_what_it_lacks_and_names_no_places() {
             |line: &str| line.trim_start().starts_with("time") && line.ends_with("what");
         assert!(said.lines().any(last_column), "{said}");
     }
+}
+
+#[test]
+fn a_check_on_kvm_runs_its_guests_there() {
+    let (stage, workspace) = (stage("v1"), workspace());
+    if !can_run(stage) {
+        return;
+    }
+    let Compiled::Runner(runner) = compile(stage, &workspace).expect("a build") else {
+        panic!("v1 does not compile");
+    };
+    let traps = |engine| {
+        let bench = Bench::new(&workspace, stage.name, &runner, 1, engine);
+        let guest = guests::v1::guest("ports").expect("a guest");
+        let run = bench.run(guest, 1, |order| order).expect("a run");
+        assert!(run.exits().count() > 100);
+        run.traps().count()
+    };
+    assert_eq!(traps(Engine::Kvm), 0, "hardware shows no trap");
+    assert!(traps(Engine::Interp) > 100);
 }
 
 #[test]

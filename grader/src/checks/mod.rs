@@ -108,9 +108,10 @@ mod tests {
     /// Version 3 adds nothing but to the virtual CPU.
     #[test]
     fn on_kvm_something_is_left_to_check_of_every_version_but_the_third() {
+        let complete = kvm::Report { findings: vec![] };
         for stage in STAGES {
             let course = Course::of(stage).unwrap();
-            let made = |check: &&Check| check.on_kvm == OnKvm::Made;
+            let made = |check: &&Check| check.on_kvm.reason(&complete).is_none();
             let made = course.checks.iter().filter(made).count();
             assert_eq!(made > 0, stage.name != "v3", "{}", stage.name);
             assert!(made < course.checks.len(), "{}", stage.name);

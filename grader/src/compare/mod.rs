@@ -33,6 +33,8 @@ pub struct Comparison {
     /// Why there is no column for kvm, if there is none, and what to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missing: Option<String>,
+    /// What this KVM lacks that single guests need.
+    pub kvm_lacks: Vec<String>,
     /// This KVM has no hardware below it, as far as one can tell.
     pub kvm_emulates: bool,
 }

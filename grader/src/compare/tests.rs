@@ -40,6 +40,7 @@ fn comparison(columns: Vec<Column>) -> Comparison {
         workload: vec!["contended".into()],
         missing: (columns.len() == 1).then(|| "there is no /dev/kvm".into()),
         columns,
+        kvm_lacks: vec!["this kvm loses the shadow of sti".into()],
         kvm_emulates: true,
     }
 }
@@ -96,6 +97,21 @@ fn the_words_follow_from_the_numbers() {
     ] {
         assert!(text.contains(words), "{words} is not in\n{text}");
     }
+}
+
+#[test]
+fn what_went_wrong_on_kvm_may_be_its_own_doing() {
+    let mut hardware = hardware();
+    hardware.wrong = Some("expected: 5 ticks; seen: 4".into());
+    let text = told(&comparison(vec![software(), hardware]));
+    for words in [
+        "On kvm it went wrong: expected: 5 ticks",
+        "the shadow of sti",
+    ] {
+        assert!(text.contains(words), "{words} is not in\n{text}");
+    }
+    let text = told(&comparison(vec![software(), self::hardware()]));
+    assert!(!text.contains("the shadow of sti"), "{text}");
 }
 
 #[test]

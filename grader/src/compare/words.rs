@@ -10,6 +10,10 @@ impl Comparison {
         for column in &self.columns {
             if let Some(wrong) = &column.wrong {
                 words.push(format!("On {} it went wrong: {wrong}.", column.engine));
+                if column.engine == Engine::Kvm && !self.kvm_lacks.is_empty() {
+                    let lacks = self.kvm_lacks.join("; ");
+                    words.push(format!("That may be the doing of this KVM: {lacks}."));
+                }
             }
         }
         match (self.column(Engine::Interp), self.column(Engine::Kvm)) {
