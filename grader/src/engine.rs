@@ -2,7 +2,7 @@
 
 use crate::cli::EngineName;
 use crate::error::LabError;
-use crate::stages::{STAGES, Stage};
+use crate::stages::Stage;
 use evidence::Engine;
 use kvm::{Ability, Finding, Lack, Report};
 use std::sync::{OnceLock, mpsc};
@@ -14,27 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// What this host's KVM can do. It is tried once.
 pub fn probed() -> &'static Report {
     static REPORT: OnceLock<Report> = OnceLock::new();
-    REPORT.get_or_init(|| within(PATIENCE, || best_of(kvm::probe)))
-}
-
-/// The best of three looks, or the first that leaves nothing to wish: a host that
-/// is busy may be late for a tiny guest, but none does by chance what it cannot.
-fn best_of(probe: impl Fn() -> Report) -> Report {
-    let versions = |report: &Report| {
-        let runs = |version: &u8| report.lack(*version).is_none();
-        (1..=STAGES.len() as u8).filter(runs).count()
-    };
-    let mut best = probe();
-    for _ in 1..3 {
-        if versions(&best) == STAGES.len() {
-            break;
-        }
-        let next = probe();
-        if versions(&next) > versions(&best) {
-            best = next;
-        }
-    }
-    best
+    REPORT.get_or_init(|| within(PATIENCE, kvm::probe))
 }
 
 /// What `probe` finds out; or that it does not come back, as with a KVM that runs
@@ -139,7 +119,7 @@ pub fn with_mend(lack: &Lack) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::cell::Cell;
+    use crate::stages::STAGES;
 
     /// A KVM that lacks one ability.
     fn lacks(missing: Ability) -> Report {
@@ -176,21 +156,6 @@ mod tests {
         assert_eq!(choose(&STAGES[1]).unwrap().engine, Engine::Kvm);
         let lack = choose(&STAGES[2]).unwrap_err();
         assert!(with_mend(lack).ends_with("on syscall. To mend it, buy another"));
-    }
-
-    #[test]
-    fn a_kvm_that_is_late_once_is_asked_again() {
-        let asked = Cell::new(0);
-        let report = best_of(|| {
-            asked.set(asked.get() + 1);
-            lacks(match asked.get() {
-                1 => Ability::Kernel,
-                _ => Ability::Shadow,
-            })
-        });
-        assert_eq!((report.lack(7), asked.get()), (None, 2));
-        let report = best_of(|| lacks(Ability::SystemCall));
-        assert!(report.lack(3).is_some() && report.lack(2).is_none());
     }
 
     #[test]
