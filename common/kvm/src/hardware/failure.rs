@@ -128,7 +128,9 @@ impl fmt::Display for Cause {
                     KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON => "the hardware's exit is unknown",
                     _ => "an error inside kvm",
                 };
-                write!(f, "{what} (internal error {suberror}, data {data:#x?})")
+                let data: Vec<_> = data.iter().map(|word| format!("{word:#x}")).collect();
+                let data = data.join(" ");
+                write!(f, "{what} (internal error {suberror}, data: {data})")
             }
             Cause::Entry(reason) => write!(
                 f,
@@ -172,6 +174,18 @@ mod tests {
     use super::*;
     use crate::hardware::{DEVICE, trial};
     use common::Exit;
+
+    #[test]
+    fn what_kvm_adds_to_an_internal_error_stands_in_one_line() {
+        let cause = Cause::Internal {
+            suberror: KVM_INTERNAL_ERROR_EMULATION,
+            data: vec![2, 0xcc],
+        };
+        assert_eq!(
+            cause.to_string(),
+            "kvm cannot emulate an instruction (internal error 1, data: 0x2 0xcc)"
+        );
+    }
 
     /// CS is 64-bit and 32-bit code at once: KVM takes that, the hardware does not
     /// (APM vol. 2, 15.5.1; SDM vol. 3, 26.3.1.2). PVM has no hardware to ask.
