@@ -9,12 +9,14 @@ use crate::text::wrapped;
 use kvm::{Ability, Lack, Report};
 use std::fmt;
 use std::io;
+use std::path::Path;
 use std::process::Command;
 
 /// What was found on a host.
 #[derive(Clone, Debug)]
 pub struct Host {
-    /// How cargo introduces itself; `None` if it does not run.
+    /// How cargo introduces itself, or why it is not needed; `None` if it does not
+    /// run.
     pub cargo: Option<String>,
     /// Why no temporary file can be made, if so.
     pub no_temporary: Option<String>,
@@ -22,20 +24,26 @@ pub struct Host {
     pub qemu: Option<String>,
     /// What its KVM can do.
     pub kvm: Report,
+    /// Whether there is a device of KVM's name at all.
+    pub has_device: bool,
     /// What the kernel says of its CPUs; empty where it does not.
     pub cpus: String,
 }
 
 impl Host {
-    /// Looks at this host.
-    pub fn look() -> Host {
+    /// Looks at this host. Where the runners are built already, no cargo is needed.
+    pub fn look(has_runners: bool) -> Host {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let version = |program| first_line(Command::new(program).arg("--version").output());
         Host {
-            cargo: version(cargo),
+            cargo: match has_runners {
+                true => Some("not needed: the runners are built".into()),
+                false => version(cargo),
+            },
             no_temporary: tempfile::tempdir().err().map(|error| error.to_string()),
             qemu: version("qemu-system-x86_64".into()),
             kvm: probed().clone(),
+            has_device: Path::new("/dev/kvm").exists(),
             cpus: std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default(),
         }
     }
@@ -50,7 +58,8 @@ impl Host {
     fn why_no_kvm(&self) -> Option<&'static str> {
         let has = |flag: &str| self.cpus.split_whitespace().any(|word| word == flag);
         let virtualises = has("vmx") || has("svm");
-        match (self.kvm.has(Ability::Vm), self.cpus.is_empty(), virtualises) {
+        let is_told = self.has_device || self.kvm.has(Ability::Vm);
+        match (is_told, self.cpus.is_empty(), virtualises) {
             (true, ..) | (_, true, _) => None,
             (_, _, true) => Some(
                 "the cpu can virtualise (it says so in /proc/cpuinfo): the module is missing, or \
@@ -193,6 +202,7 @@ mod tests {
             no_temporary: None,
             qemu: None,
             kvm: Report { findings },
+            has_device: missing != Some(Ability::Vm),
             cpus: "flags : fpu hypervisor".into(),
         }
     }

@@ -23,6 +23,7 @@ use crate::workspace::Workspace;
 /// If the command could not do its work; [`LabError::exit_code`] says the code.
 pub fn carry_out(cli: Cli) -> Result<u8, LabError> {
     let runners = cli.runners;
+    let has_runners = runners.is_some();
     let workspace = || -> Result<Workspace, LabError> {
         let workspace = Workspace::find()?;
         Ok(Workspace {
@@ -38,7 +39,7 @@ pub fn carry_out(cli: Cli) -> Result<u8, LabError> {
         Some(Command::Compare(arguments)) => compare::compare(&workspace()?, &arguments),
         Some(Command::Hint(arguments)) => hint::show(&workspace()?, &arguments),
         Some(Command::Doctor) => {
-            let host = doctor::Host::look();
+            let host = doctor::Host::look(has_runners);
             say::piece(&host.to_string());
             Ok(if host.is_enough() { 0 } else { 3 })
         }

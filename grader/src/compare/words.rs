@@ -35,7 +35,7 @@ impl Comparison {
 
     fn time(&self, software: &Column, hardware: &Column) -> Option<String> {
         let [slow, fast] = [hardware, software].map(|column| column.measured.took.as_secs_f64());
-        match (self.kvm_emulates, slow > fast) {
+        match (self.kvm_emulates, slow > 2.0 * fast) {
             (true, true) => Some(format!(
                 "kvm took {:.0} times as long. This KVM has no hardware below it: it emulates the \
                  guest's kernel itself, and each exit goes a longer way (see \"What PVM is\" in \
@@ -63,9 +63,10 @@ fn vanished(software: &Column, kvm_emulates: bool) -> String {
         _ => {
             let names = names(software.emulated());
             format!(
-                "Your virtual CPU emulated {} events ({}). On kvm none of this code ran: that \
-                 state is {whose}.",
+                "Your virtual CPU emulated {} {} ({}). On kvm none of this code ran: that state is \
+                 {whose}.",
                 number(emulated),
+                if emulated == 1 { "event" } else { "events" },
                 names.join(", ")
             )
         }

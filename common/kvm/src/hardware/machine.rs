@@ -172,6 +172,7 @@ fn open(path: &str) -> Result<Kvm, Error> {
     })?;
     match kvm.get_api_version() {
         12 => {}
+        -1 => return Err(Error::NotKvm(path.into())),
         other => return Err(Error::Version(path.into(), other)),
     }
     for (ability, name) in [
