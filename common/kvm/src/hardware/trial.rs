@@ -249,14 +249,13 @@ mod tests {
     fn a_device_that_is_no_kvm_is_told_from_one() {
         let report = probe("/dev/null");
         let lack = report.lack(1).unwrap();
-        assert!(lack.what.contains("/dev/null says"), "{lack}");
+        assert_eq!(lack.what, "/dev/null is there, but it is not kvm");
+        assert!(!lack.mend.contains("kernel"), "{}", lack.mend);
     }
 
     #[test]
-    fn the_probe_never_hangs_and_says_something_of_the_first_ability() {
-        let begin = std::time::Instant::now();
+    fn the_probe_says_something_of_the_first_ability() {
         let report = crate::probe();
-        assert!(begin.elapsed() < std::time::Duration::from_secs(2));
         for Finding { ability, found } in &report.findings {
             match found {
                 Ok(()) => eprintln!("this kvm can {ability}"),
