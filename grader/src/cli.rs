@@ -21,8 +21,7 @@ use std::path::PathBuf;
   cargo lab compare v2                 what the hardware takes over, in numbers
   cargo lab hint v1-E3                 a question that leads on; --level 3 nearly tells
 
-Exit codes: 0 all well, 1 something failed, 2 wrong command line, 3 the host failed.",
-    disable_help_subcommand = false
+Exit codes: 0 all well, 1 something failed, 2 wrong command line, 3 the host failed."
 )]
 pub struct Cli {
     /// Use the runners in this folder, and build none: for a machine without cargo

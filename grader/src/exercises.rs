@@ -82,10 +82,14 @@ impl Sources {
         })
     }
 
-    /// Whether `exercise` has an open hole that stops nobody: then nothing tells
-    /// that it was reached.
-    pub fn has_quiet_hole(&self, exercise: &str) -> bool {
-        !self.lines(|line| is_quiet_hole(line, exercise)).is_empty()
+    /// The first of `exercises` that has an open hole which stops nobody: nothing
+    /// tells that such a one was reached, so it has to be looked for.
+    pub fn quietly_open(&self, exercises: &[String]) -> Option<String> {
+        let is_open = |exercise: &&String| {
+            let holes = self.lines(|line| is_quiet_hole(line, exercise));
+            !holes.is_empty()
+        };
+        exercises.iter().find(is_open).cloned()
     }
 
     /// Whether these are the marked sources, of which handouts are made.
@@ -159,11 +163,12 @@ mod tests {
         let text = "x // TODO v1-E1: y\n// TODO v1-E1: z\n// STUB: // TODO v1-E1: a\n// v1-E1: b\n";
         let sources = Sources(vec![(String::from("a.rs"), text.to_string())]);
         assert_eq!(lines(sources.holes("v1-E1")), [1, 2]);
-        assert!(sources.has_quiet_hole("v1-E1"));
+        let exercises = ["v1-E2", "v1-E1"].map(String::from);
+        assert_eq!(sources.quietly_open(&exercises), Some("v1-E1".into()));
     }
 
     #[test]
     fn a_hole_that_stops_everybody_is_not_quiet() {
-        assert!(!sources().has_quiet_hole("v1-E4"));
+        assert_eq!(sources().quietly_open(&["v1-E4".into()]), None);
     }
 }
