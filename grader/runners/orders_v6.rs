@@ -27,6 +27,10 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "a physical CPU that is unplugged and plugged in",
         run: hotplug,
     },
+    Scenario {
+        name: "a physical CPU that is unplugged while it runs somebody",
+        run: unplug_the_busy,
+    },
 ];
 
 /// Slices so short that every turn of a script is several of them.
@@ -147,6 +151,46 @@ fn hotplug() {
     );
     drive(&scheduler, pcpus, vec![owner]);
     all_ended(&scheduler, &ids);
+}
+
+/// Leaves its physical CPU only when that is kicked, and ends on number 0.
+struct Settler;
+
+impl Runnable for Settler {
+    type Cpu = ();
+
+    fn load(&mut self, _: &mut Pcpu<()>) {}
+
+    fn store(&mut self, _: &mut Pcpu<()>) {}
+
+    fn turn(&mut self, pcpu: &mut Pcpu<()>, _: Time, _: &dyn Peers) -> Stop {
+        pcpu.now += 1;
+        if pcpu.id == 0 {
+            return Stop::Ended(Ending::Exited(0));
+        }
+        while !pcpu.kick.take() {
+            search::yield_now();
+        }
+        Stop::TimeUp
+    }
+}
+
+fn unplug_the_busy() {
+    let pcpus = pcpus(2);
+    let scheduler = scheduler(&pcpus);
+    let home = Settings {
+        home: Some(1),
+        ..Settings::default()
+    };
+    let id = scheduler.create(Settler, home);
+    scheduler.start(id, Time::ZERO).expect("it is new");
+    let owned = Arc::clone(&scheduler);
+    let owner: Other = (
+        "the owner",
+        Box::new(move || owned.unplug(1).expect("the other one is plugged in")),
+    );
+    drive(&scheduler, pcpus, vec![owner]);
+    scheduler.audit().expect("everybody is where they say");
 }
 
 /// Two entries that throw a ball to each other. Who has none sleeps, and nobody

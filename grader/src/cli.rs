@@ -22,10 +22,12 @@ use std::path::PathBuf;
   cargo lab compare v2                 what the hardware takes over, in numbers
   cargo lab hint v1-E3                 a question that leads on; --level 3 nearly tells
 
-Exit codes: 0 all well, 1 something failed, 2 wrong command line, 3 the host failed.",
-    disable_help_subcommand = true
+Exit codes: 0 all well, 1 something failed, 2 wrong command line, 3 the host failed."
 )]
 pub struct Cli {
+    /// Use the runners in this folder, and build none: for a machine without cargo
+    #[arg(long, value_name = "DIR", global = true, hide = true)]
+    pub runners: Option<PathBuf>,
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -118,8 +120,8 @@ pub struct RunArguments {
     /// What the guest sets its own timer to, if it has one
     #[arg(long, value_name = "N")]
     pub guest_tick: Option<u32>,
-    /// The virtual time at which all is stopped
-    #[arg(long, value_name = "N", default_value_t = evidence::Scenario::LIMIT.0)]
+    /// The virtual time at which all is stopped, or `never`
+    #[arg(long, value_name = "N", default_value_t = evidence::Scenario::LIMIT.0, value_parser = limit)]
     pub limit: u64,
     /// Show every trap, exit and device access
     #[arg(long)]
@@ -277,4 +279,14 @@ pub struct HandoutArguments {
     /// The folder to make
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+}
+
+/// A time in ticks.
+fn limit(text: &str) -> Result<u64, String> {
+    match text {
+        "never" => Ok(common::Time::NEVER.0),
+        number => number
+            .parse()
+            .map_err(|_| String::from("must be a number of ticks, such as 2000000, or never")),
+    }
 }

@@ -45,11 +45,14 @@ struct Diagnostic {
     rendered: Option<String>,
 }
 
-/// Builds the runner of `stage`.
+/// Builds the runner of `stage`, unless there is a folder with runners.
 ///
 /// # Errors
 /// If cargo cannot be run, or something else than the stage does not compile.
 pub fn compile(stage: &Stage, workspace: &Workspace) -> Result<Compiled, LabError> {
+    if let Some(folder) = &workspace.runners {
+        return Ok(Compiled::Runner(folder.join(stage.runner)));
+    }
     let output = cargo(stage, workspace)
         .output()
         .map_err(|error| LabError::infrastructure("cargo cannot be run", error))?;

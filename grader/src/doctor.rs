@@ -3,17 +3,20 @@
 //! Two things are needed: a cargo, and a place for temporary files. All else is
 //! optional, and is said to be.
 
-use crate::engine::lack;
+use crate::engine::{lack, lacks_of_guests, probed};
 use crate::stages::STAGES;
+use crate::text::wrapped;
 use kvm::{Ability, Lack, Report};
 use std::fmt;
 use std::io;
+use std::path::Path;
 use std::process::Command;
 
 /// What was found on a host.
 #[derive(Clone, Debug)]
 pub struct Host {
-    /// How cargo introduces itself; `None` if it does not run.
+    /// How cargo introduces itself, or why it is not needed; `None` if it does not
+    /// run.
     pub cargo: Option<String>,
     /// Why no temporary file can be made, if so.
     pub no_temporary: Option<String>,
@@ -21,20 +24,26 @@ pub struct Host {
     pub qemu: Option<String>,
     /// What its KVM can do.
     pub kvm: Report,
+    /// Whether there is a device of KVM's name at all.
+    pub has_device: bool,
     /// What the kernel says of its CPUs; empty where it does not.
     pub cpus: String,
 }
 
 impl Host {
-    /// Looks at this host.
-    pub fn look() -> Host {
+    /// Looks at this host. Where the runners are built already, no cargo is needed.
+    pub fn look(has_runners: bool) -> Host {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let version = |program| first_line(Command::new(program).arg("--version").output());
         Host {
-            cargo: version(cargo),
+            cargo: match has_runners {
+                true => Some("not needed: the runners are built".into()),
+                false => version(cargo),
+            },
             no_temporary: tempfile::tempdir().err().map(|error| error.to_string()),
             qemu: version("qemu-system-x86_64".into()),
-            kvm: kvm::probe(),
+            kvm: probed().clone(),
+            has_device: Path::new("/dev/kvm").exists(),
             cpus: std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default(),
         }
     }
@@ -49,7 +58,8 @@ impl Host {
     fn why_no_kvm(&self) -> Option<&'static str> {
         let has = |flag: &str| self.cpus.split_whitespace().any(|word| word == flag);
         let virtualises = has("vmx") || has("svm");
-        match (self.kvm.has(Ability::Vm), self.cpus.is_empty(), virtualises) {
+        let is_told = self.has_device || self.kvm.has(Ability::Vm);
+        match (is_told, self.cpus.is_empty(), virtualises) {
             (true, ..) | (_, true, _) => None,
             (_, _, true) => Some(
                 "the cpu can virtualise (it says so in /proc/cpuinfo): the module is missing, or \
@@ -103,8 +113,7 @@ impl fmt::Display for Host {
         writeln!(f, "\noptional: the host's own CPU, by --engine kvm")?;
         self.write_versions(f)?;
         self.write_other_lacks(f)?;
-        writeln!(f)?;
-        wrapped(f, String::new(), self.summary())
+        write!(f, "\n{}", wrapped("", self.summary()))
     }
 }
 
@@ -132,12 +141,7 @@ impl Host {
 
     /// What no version needs, and single guests do.
     fn write_other_lacks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let others = self.kvm.findings.iter();
-        let others = others.filter(|finding| finding.ability.first_version().is_none());
-        let lacks: Vec<_> = others
-            .filter_map(|finding| finding.found.as_ref().err())
-            .collect();
-        for lack in &lacks {
+        for lack in lacks_of_guests(&self.kvm) {
             row(f, "single guests", &lack.to_string())?;
         }
         if self.kvm.has(Ability::Interrupt) && !self.kvm.has(Ability::SystemCall) {
@@ -163,31 +167,13 @@ impl Host {
     }
 }
 
-/// How wide a line may be.
-const WIDTH: usize = 88;
-
 fn mend(f: &mut fmt::Formatter<'_>, how: &str) -> fmt::Result {
     row(f, "  mend", how)
 }
 
 /// A name, and beside it as many lines as the text takes.
 fn row(f: &mut fmt::Formatter<'_>, name: &str, text: &str) -> fmt::Result {
-    wrapped(f, format!("  {name:16} "), text)
-}
-
-/// A text behind a lead, in lines that are not too long.
-fn wrapped(f: &mut fmt::Formatter<'_>, lead: String, text: &str) -> fmt::Result {
-    let indent = lead.len();
-    let mut line = lead;
-    for word in text.split_whitespace() {
-        if line.len() > indent && line.len() + word.len() > WIDTH {
-            writeln!(f, "{}", line.trim_end())?;
-            line = " ".repeat(indent);
-        }
-        line += word;
-        line.push(' ');
-    }
-    writeln!(f, "{}", line.trim_end())
+    f.write_str(&wrapped(&format!("  {name:16} "), text))
 }
 
 #[cfg(test)]
@@ -216,6 +202,7 @@ mod tests {
             no_temporary: None,
             qemu: None,
             kvm: Report { findings },
+            has_device: missing != Some(Ability::Vm),
             cpus: "flags : fpu hypervisor".into(),
         }
     }
@@ -223,7 +210,6 @@ mod tests {
     /// The report with single spaces for all white space.
     fn told(host: &Host) -> String {
         let text = host.to_string();
-        assert!(text.lines().all(|line| line.len() <= WIDTH), "{text}");
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 

@@ -4,18 +4,58 @@ use crate::cli::EngineName;
 use crate::error::LabError;
 use crate::stages::Stage;
 use evidence::Engine;
-use kvm::{Lack, Report};
-use std::sync::OnceLock;
+use kvm::{Ability, Finding, Lack, Report};
+use std::sync::{OnceLock, mpsc};
+use std::time::Duration;
+
+/// Much longer than any KVM needs for a handful of tiny guests.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What this host's KVM can do. It is tried once.
 pub fn probed() -> &'static Report {
     static REPORT: OnceLock<Report> = OnceLock::new();
-    REPORT.get_or_init(kvm::probe)
+    REPORT.get_or_init(|| within(PATIENCE, kvm::probe))
+}
+
+/// What `probe` finds out; or that it does not come back, as with a KVM that runs
+/// a guest for ever.
+fn within(patience: Duration, probe: impl FnOnce() -> Report + Send + 'static) -> Report {
+    let (sender, found) = mpsc::channel();
+    // It is left behind if it hangs, and then nobody listens any more.
+    std::thread::spawn(move || drop(sender.send(probe())));
+    found.recv_timeout(patience).unwrap_or_else(|_| {
+        let lack = Lack {
+            what: String::from("this kvm does not come back from a guest of a few bytes"),
+            mend: String::from("use the software cpu (`--engine interp`)"),
+        };
+        Report {
+            findings: vec![Finding {
+                ability: Ability::Vm,
+                found: Err(lack),
+            }],
+        }
+    })
 }
 
 /// Why a version cannot run on the KVM of this report; `None` if it can.
 pub fn lack<'a>(report: &'a Report, stage: &Stage) -> Option<&'a Lack> {
     report.lack(stage.number())
+}
+
+/// What is missing of an ability that was tried; `None` if it is there.
+pub fn lack_of(report: &Report, ability: Ability) -> Option<&Lack> {
+    let mut findings = report.findings.iter();
+    let finding = findings.find(|finding| finding.ability == ability)?;
+    finding.found.as_ref().err()
+}
+
+/// What is missing of the abilities that no version needs, and single guests do.
+pub fn lacks_of_guests(report: &Report) -> Vec<&Lack> {
+    let findings = report.findings.iter();
+    let findings = findings.filter(|finding| finding.ability.first_version().is_none());
+    findings
+        .filter_map(|finding| finding.found.as_ref().err())
+        .collect()
 }
 
 /// An engine, and what there is to say about it.
@@ -80,7 +120,6 @@ pub fn with_mend(lack: &Lack) -> String {
 mod tests {
     use super::*;
     use crate::stages::STAGES;
-    use kvm::{Ability, Finding};
 
     /// A KVM that lacks one ability.
     fn lacks(missing: Ability) -> Report {
@@ -117,6 +156,18 @@ mod tests {
         assert_eq!(choose(&STAGES[1]).unwrap().engine, Engine::Kvm);
         let lack = choose(&STAGES[2]).unwrap_err();
         assert!(with_mend(lack).ends_with("on syscall. To mend it, buy another"));
+    }
+
+    #[test]
+    fn a_kvm_that_never_comes_back_is_told_so() {
+        let report = within(Duration::from_millis(20), || {
+            std::thread::sleep(Duration::from_secs(5));
+            lacks(Ability::SystemCall)
+        });
+        let lack = lack(&report, &STAGES[0]).unwrap();
+        assert!(lack.what.contains("does not come back"));
+        let report = within(PATIENCE, || lacks(Ability::SystemCall));
+        assert_eq!(super::lack(&report, &STAGES[0]), None);
     }
 
     #[test]

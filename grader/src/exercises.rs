@@ -75,12 +75,21 @@ impl Sources {
     /// The holes of `exercise` that are still open.
     pub fn holes(&self, exercise: &str) -> Vec<Place> {
         let stub = format!("todo!(\"{exercise}:");
-        let comment = format!("// TODO {exercise}:");
         self.lines(|line| {
             let line = line.trim_start();
             let stops = !line.starts_with("//") && line.contains(&stub);
-            stops || line.contains(&comment) && markers::first_marker(line).is_none()
+            stops || is_quiet_hole(line, exercise)
         })
+    }
+
+    /// The first of `exercises` that has an open hole which stops nobody: nothing
+    /// tells that such a one was reached, so it has to be looked for.
+    pub fn quietly_open(&self, exercises: &[String]) -> Option<String> {
+        let is_open = |exercise: &&String| {
+            let holes = self.lines(|line| is_quiet_hole(line, exercise));
+            !holes.is_empty()
+        };
+        exercises.iter().find(is_open).cloned()
     }
 
     /// Whether these are the marked sources, of which handouts are made.
@@ -120,6 +129,11 @@ impl Sources {
     }
 }
 
+fn is_quiet_hole(line: &str, exercise: &str) -> bool {
+    let comment = format!("// TODO {exercise}:");
+    line.contains(&comment) && markers::first_marker(line).is_none()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,5 +163,12 @@ mod tests {
         let text = "x // TODO v1-E1: y\n// TODO v1-E1: z\n// STUB: // TODO v1-E1: a\n// v1-E1: b\n";
         let sources = Sources(vec![(String::from("a.rs"), text.to_string())]);
         assert_eq!(lines(sources.holes("v1-E1")), [1, 2]);
+        let exercises = ["v1-E2", "v1-E1"].map(String::from);
+        assert_eq!(sources.quietly_open(&exercises), Some("v1-E1".into()));
+    }
+
+    #[test]
+    fn a_hole_that_stops_everybody_is_not_quiet() {
+        assert_eq!(sources().quietly_open(&["v1-E4".into()]), None);
     }
 }

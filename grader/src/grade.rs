@@ -1,6 +1,6 @@
 //! Grades a version: builds it, makes its checks, and says the verdict.
 
-use crate::checks::{Bench, Check, Course, Failure, OnKvm, Problem};
+use crate::checks::{Bench, Check, Course, Failure, Problem};
 use crate::cli::EngineName;
 use crate::compile::{Compiled, Rejection, compile};
 use crate::engine::{self, Choice};
@@ -178,6 +178,7 @@ impl Grading {
             true => all.collect(),
             false => failure.exercises,
         };
+        let not_yet = failure.not_yet.or(sources.quietly_open(&exercises));
         let places = exercises
             .iter()
             .map(|name| Decides::new(name, &sources.places(name)));
@@ -195,7 +196,7 @@ impl Grading {
             ),
             expected: failure.expected,
             seen: failure.seen,
-            not_yet: failure.not_yet,
+            not_yet,
             moments: failure.moments,
             registers: failure.registers,
             thought: failure.thought,
@@ -268,9 +269,9 @@ fn passed_over(stage: &'static Stage, checks: &[&'static Check], lack: &Lack) ->
 
 /// Why a check is not made on an engine; `None` if it is.
 fn not_made(engine: Engine, check: &Check) -> Option<&'static str> {
-    match (engine, check.on_kvm) {
-        (Engine::Kvm, OnKvm::Skipped(why)) => Some(why),
-        _ => None,
+    match engine {
+        Engine::Interp => None,
+        Engine::Kvm => check.on_kvm.reason(engine::probed()),
     }
 }
 

@@ -213,7 +213,15 @@ impl HostOrder {
             add("slice", slice.to_string());
         }
         if limit != usual.limit {
-            add("limit", limit.0.to_string());
+            let never = limit == Time::NEVER;
+            add(
+                "limit",
+                if never {
+                    "never".into()
+                } else {
+                    limit.0.to_string()
+                },
+            );
         }
         for command in &self.scenario.commands {
             add("at", format!("{}:{}", command.at.0, command.deed));
@@ -369,6 +377,14 @@ mod tests {
             "cargo lab run v6 --vm keeper --vm keeper:weight=300,seed=8,memory=4,start=5000 \
              --pcpus 2 --order adversarial --seed 7 --at 90:pause:1"
         );
+    }
+
+    #[test]
+    fn another_engine_is_part_of_the_command() {
+        let halt = VmOrder::new(guests::v1::guest("halt").unwrap(), 1);
+        let order = HostOrder::new([halt]).engine(Engine::Kvm);
+        let command = "cargo lab run v5 --engine kvm --vm halt --seed 1";
+        assert_eq!(order.command("v5"), command);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //!
 //! ```text
 //!  commands      what the `cargo lab` command does
+//!    doctor      what this host can do           <- engine: which one a run gets
+//!    compare     one workload on every engine
 //!    grade       builds a version, makes its checks, says the verdict
 //!      checks    what must hold of each version
 //!      compile   builds the runner               <- the student's code

@@ -25,7 +25,7 @@ pub fn unknown(kind: &str, wrong: &str, known: &[&str], next: &str) -> LabError 
 /// The known name that takes the fewest changes from `wrong`, unless it takes
 /// so many that it is no misspelling.
 pub fn nearest<'a>(wrong: &str, known: &[&'a str]) -> Option<&'a str> {
-    let most = wrong.len().max(3) / 3;
+    let most = wrong.len() / 3;
     known
         .iter()
         .map(|name| (distance(&wrong.to_lowercase(), &name.to_lowercase()), *name))
@@ -66,6 +66,8 @@ mod tests {
         assert_eq!(nearest("Compte", &known), Some("compute"));
         assert_eq!(nearest("kepeer", &known), Some("keeper"));
         assert_eq!(nearest("banana", &known), None);
+        assert_eq!(nearest("v8", &["v1", "v2"]), None, "which one?");
+        assert_eq!(nearest("V2", &["v1", "v2"]), Some("v2"));
         assert_eq!(nearest("", &known), None);
     }
 

@@ -196,6 +196,26 @@ pub fn exception(vector: u8) -> &'static str {
     NAMES.get(usize::from(vector)).unwrap_or(&"#?")
 }
 
+/// A text behind a lead, in lines that are not too long, each with its line end.
+pub fn wrapped(lead: &str, text: &str) -> String {
+    const WIDTH: usize = 88;
+    let indent = lead.chars().count();
+    let mut lines = String::new();
+    let (mut line, mut length) = (lead.to_string(), indent);
+    for word in text.split_whitespace() {
+        let wide = word.chars().count();
+        if length > indent && length + wide > WIDTH {
+            lines += line.trim_end();
+            lines.push('\n');
+            (line, length) = (" ".repeat(indent), indent);
+        }
+        line += word;
+        line.push(' ');
+        length += wide + 1;
+    }
+    lines + line.trim_end() + "\n"
+}
+
 /// A number with its noun: `1 exit`, `2 exits`.
 pub fn count(number: usize, noun: &str) -> String {
     match number {
@@ -222,6 +242,19 @@ mod tests {
         assert_eq!((line, &*one, &*other), (2, "\"bc\\n\"", "\"bd\""));
         let (line, _, other) = differing_lines(b"a\nbc\n", b"a\n", 2);
         assert_eq!((line, &*other), (2, "nothing more"));
+    }
+
+    #[test]
+    fn a_long_text_is_wrapped_beside_its_lead() {
+        let text = "word ".repeat(40);
+        let wrapped = wrapped("  name  ", &text);
+        let lines: Vec<_> = wrapped.lines().collect();
+        assert!(
+            lines.iter().all(|line| line.len() <= 88) && lines.len() == 3,
+            "{wrapped}"
+        );
+        assert!(lines[0].starts_with("  name  word") && lines[1].starts_with("        word"));
+        assert_eq!(wrapped.matches("word").count(), 40);
     }
 
     #[test]

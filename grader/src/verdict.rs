@@ -168,3 +168,52 @@ impl CheckVerdict {
             .is_some_and(|failure| failure.not_yet.is_some())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(outcome: Outcome, compiles: bool) -> Verdict {
+        let check = CheckVerdict {
+            name: "check",
+            tests: "something",
+            points: 0,
+            of: 10,
+            outcome,
+            reason: None,
+            failure: None,
+        };
+        let stage = StageVerdict {
+            stage: "v1",
+            title: "kernel only",
+            engine: "kvm",
+            compiles,
+            diagnostics: None,
+            points: 0,
+            of: 0,
+            skipped: 10,
+            checks: vec![check],
+            first_hole: None,
+        };
+        Verdict {
+            schema: SCHEMA,
+            engine: "kvm",
+            seed: 1,
+            stages: vec![stage],
+        }
+    }
+
+    #[test]
+    fn what_an_engine_cannot_show_is_no_failure_and_what_does_not_compile_is() {
+        for (outcome, compiles, code) in [
+            (Outcome::Pass, true, 0),
+            (Outcome::Skipped, true, 0),
+            (Outcome::Skipped, false, 1),
+            (Outcome::Fail, true, 1),
+            (Outcome::Error, true, 3),
+        ] {
+            let verdict = verdict(outcome, compiles);
+            assert_eq!(verdict.exit_code(), code, "{outcome:?} {compiles}");
+        }
+    }
+}

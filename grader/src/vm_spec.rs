@@ -299,6 +299,18 @@ mod tests {
     }
 
     #[test]
+    fn what_hardware_cannot_do_is_refused_with_what_it_can() {
+        let order = || HostOrder::new([parse("keeper").unwrap()]).engine(Engine::Kvm);
+        let check = |order: HostOrder| check(&order, &STAGES[6]).map_err(|no| no.to_string());
+        assert_eq!(check(order()), Ok(()), "one physical cpu needs no order");
+        assert_eq!(check(order().pcpus(2).order(host::Order::Threads)), Ok(()));
+        let fair = check(order().pcpus(2)).unwrap_err();
+        assert!(fair.contains("--order threads"), "{fair}");
+        let spinning = check(order().policy(Policy::SpinExits)).unwrap_err();
+        assert!(spinning.contains("keeps them to itself"), "{spinning}");
+    }
+
+    #[test]
     fn a_command_is_read_as_it_is_shown() {
         for text in ["5:start:0", "90000:shut-down:3", "7:unplug:1"] {
             let command = command(text).unwrap();

@@ -11,6 +11,8 @@ pub struct Workspace {
     pub root: PathBuf,
     /// Cargo's target folder.
     pub target: PathBuf,
+    /// The folder with the runners, if none are to be built.
+    pub runners: Option<PathBuf>,
 }
 
 impl Workspace {
@@ -43,6 +45,7 @@ impl Workspace {
         Workspace {
             root: root.to_path_buf(),
             target,
+            runners: None,
         }
     }
 

@@ -49,3 +49,17 @@ fn a_stage_whose_public_face_has_changed_is_told_so() {
     let said = is_skipped_whole(&verdict);
     assert!(said.contains("its public face has changed"), "{said}");
 }
+
+/// Nothing stops at a comment, so the check fails like a wrong one.
+#[test]
+fn a_check_that_an_open_comment_decides_is_not_yet_met() {
+    let hole = "boot.root; // TODO v1-E1: where does the guest begin?\n    let _ = boot.entry;";
+    let verdict = verdict_with("src/prepare.rs", "boot.entry;", hole);
+    let checks = &verdict.stages[0].checks;
+    let prepared = checks
+        .iter()
+        .find(|check| check.name == "context-is-prepared");
+    let failure = prepared.and_then(|check| check.failure.as_ref());
+    let not_yet = failure.and_then(|failure| failure.not_yet.as_deref());
+    assert_eq!(not_yet, Some("v1-E1"));
+}

@@ -10,16 +10,7 @@ use std::collections::BTreeSet;
 use support::bank::{Change, changes};
 use support::scratch::Scratch;
 use support::variant::{Variant, grade_all};
-use support::workspace;
-
-/// The versions whose banks are held to their lists. Those of versions 6 and 7 are
-/// written, but not yet measured as a whole since the search of thread orders has
-/// become a check.
-fn graded() -> Vec<&'static lab::stages::Stage> {
-    let all = support::graded().into_iter();
-    all.filter(|stage| !["v6", "v7"].contains(&stage.name))
-        .collect()
-}
+use support::{graded, workspace};
 
 /// `HEPTAVISOR_CHANGE=v2/sti` asks for those whose version and name say so.
 #[test]

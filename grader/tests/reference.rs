@@ -53,10 +53,10 @@ fn the_reference_gets_every_point() {
     }
 }
 
-/// A seed that no check was written with.
+/// Seeds that no check was written with; the test below has one more.
 #[test]
 fn the_reference_gets_every_point_with_any_seed() {
-    for seed in [0, 77, u64::MAX] {
+    for seed in [0, u64::MAX] {
         let grading = Grading {
             seed,
             ..Grading::of(graded())

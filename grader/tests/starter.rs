@@ -19,6 +19,7 @@ fn made() -> (tempfile::TempDir, Workspace) {
     let tree = Workspace {
         root: out.clone(),
         target: out.join("target"),
+        runners: None,
     };
     (folder, tree)
 }

@@ -36,7 +36,8 @@ fn guests_of_later_versions_add_only_system_instructions_that_trap() {
 
 #[test]
 fn guests_from_version_5_on_may_also_fill_vectors_and_pause_and_read_the_time() {
-    let may = [Mnemonic::Movups, Mnemonic::Pause, Mnemonic::Rdtsc];
+    use Mnemonic::*;
+    let may = [Movups, Ldmxcsr, Stmxcsr, Pause, Rdtsc];
     for guest in v5::guests().chain(v7::guests()) {
         for seed in 0..4 {
             let image = guest.build(seed);

@@ -46,6 +46,7 @@ pub use probe::{Finding, Report, probe};
 mod hardware {
     mod access;
     mod boot;
+    mod check;
     mod cpuid;
     mod emulate;
     mod error;

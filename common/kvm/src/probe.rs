@@ -37,8 +37,8 @@ impl Report {
     }
 }
 
-/// Looks what the KVM of this host can do. It takes some milliseconds, and never
-/// longer than a second.
+/// Looks what the KVM of this host can do. It takes some milliseconds; and for each
+/// ability a few seconds at most, if the KVM has something else in its place.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub fn probe() -> Report {
     use crate::hardware::{DEVICE, trial};

@@ -188,7 +188,7 @@ fn where_it_was(scene: &Scene<'_>) -> String {
         .map(|(name, count)| format!("{name} ({count})"))
         .collect();
     if names.is_empty() {
-        return "the guest was never entered".to_string();
+        return "no trap tells where the guest was".to_string();
     }
     format!(
         "at its last {looks} traps the guest was in {}",

@@ -6,6 +6,9 @@
 //! machine saw. The grader reads the file as [`Evidence`] when the process is
 //! gone.
 //!
+//! The engine is the scenario's choice: below the virtual CPU everything that
+//! differs is in [`engine`], above it nothing does.
+//!
 //! This crate must never judge, and must never know what a guest should do:
 //! both belong to the grader's own process.
 

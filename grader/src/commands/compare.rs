@@ -43,6 +43,13 @@ pub(super) fn compare(workspace: &Workspace, arguments: &CompareArguments) -> Re
         workload,
         columns: columns?,
         missing: lack.map(with_mend),
+        kvm_lacks: match lack {
+            None => engine::lacks_of_guests(report)
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            Some(_) => Vec::new(),
+        },
         kvm_emulates: report.has(Ability::Interrupt) && !report.has(Ability::SystemCall),
     };
     match arguments.json {

@@ -25,7 +25,15 @@ use crate::workspace::Workspace;
 /// # Errors
 /// If the command could not do its work; [`LabError::exit_code`] says the code.
 pub fn carry_out(cli: Cli) -> Result<u8, LabError> {
-    let workspace = Workspace::find;
+    let runners = cli.runners;
+    let has_runners = runners.is_some();
+    let workspace = || -> Result<Workspace, LabError> {
+        let workspace = Workspace::find()?;
+        Ok(Workspace {
+            runners,
+            ..workspace
+        })
+    };
     match cli.command {
         None => overview::show(&workspace()?),
         Some(Command::List) => list::show(&workspace()?),
@@ -38,7 +46,7 @@ pub fn carry_out(cli: Cli) -> Result<u8, LabError> {
         Some(Command::Confined(arguments)) => confined::run(&arguments),
         Some(Command::Hint(arguments)) => hint::show(&workspace()?, &arguments),
         Some(Command::Doctor) => {
-            let host = doctor::Host::look();
+            let host = doctor::Host::look(has_runners);
             say::piece(&host.to_string());
             Ok(if host.is_enough() { 0 } else { 3 })
         }

@@ -1,6 +1,7 @@
 //! `cargo lab run`: boots a guest and shows what happens.
 
 use super::run_host;
+use super::say::{note, note_text};
 use crate::child::Finished;
 use crate::cli::{HostArguments, RunArguments, SingleArguments};
 use crate::compile::{Compiled, compile};
@@ -28,7 +29,7 @@ pub(super) fn run(workspace: &Workspace, arguments: &RunArguments) -> Result<u8,
     let stage = Stage::find(&arguments.stage, workspace)?;
     let Choice { engine, why } = Choice::or_error(arguments.engine, stage)?;
     if let Some(why) = why {
-        eprintln!("{why}");
+        note!("{why}");
     }
     if stage.has_many_vms() {
         return run_host::run(workspace, stage, engine, arguments);
@@ -56,7 +57,7 @@ pub(super) fn runner(workspace: &Workspace, stage: &Stage) -> Result<Option<Path
     match compile(stage, workspace)? {
         Compiled::Runner(runner) => Ok(Some(runner)),
         Compiled::Rejected(rejection) => {
-            eprintln!("{}\n\n{}", rejection.lead, rejection.diagnostics.trim_end());
+            note!("{}\n\n{}", rejection.lead, rejection.diagnostics.trim_end());
             Ok(None)
         }
     }
@@ -141,27 +142,30 @@ fn report(run: &Observation, fate: &Fate, trace: bool) {
     let evidence = &run.evidence;
     let symbols = &run.image.symbols;
     if evidence.console.last().is_some_and(|&byte| byte != b'\n') {
-        eprintln!();
+        note!("");
     }
     let engine = run.scenario.engine;
     if trace {
-        eprint!("{}", text::trace(&evidence.records, symbols, engine));
+        note_text(format_args!(
+            "{}",
+            text::trace(&evidence.records, symbols, engine)
+        ));
     }
     show_output_of_the_code(&run.finished);
     let Some(end) = &evidence.end else {
-        eprintln!("{fate}");
+        note!("{fate}");
         return;
     };
     match fate {
         Fate::Ended(ending) if !ending.is_success() => match &end.failure {
-            Some(failure) => eprintln!("{}", in_kvms_words(failure, &end.explanation.last)),
-            None => eprintln!("{}\n", end.explanation.to_string().trim_end()),
+            Some(failure) => note!("{}", in_kvms_words(failure, &end.explanation.last)),
+            None => note!("{}\n", end.explanation.to_string().trim_end()),
         },
-        _ => eprintln!("{fate} at time {}", end.now),
+        _ => note!("{fate} at time {}", end.now),
     }
     if trace && end.records > evidence.records.len() as u64 {
         let missing = end.records - evidence.records.len() as u64;
-        eprintln!("(the trace above lacks its last {missing} lines)");
+        note!("(the trace above lacks its last {missing} lines)");
     }
     let exits: Vec<_> = end
         .exits
@@ -169,16 +173,17 @@ fn report(run: &Observation, fate: &Fate, trace: bool) {
         .map(|(kind, count)| format!("{count} {kind}"))
         .collect();
     if !exits.is_empty() {
-        eprintln!("exits: {}", exits.join(", "));
+        note!("exits: {}", exits.join(", "));
     }
     if engine == Engine::Kvm {
-        eprintln!("{ON_KVM}");
+        note!("{ON_KVM}");
     }
 }
 
 /// What is said after a run on kvm.
-pub(super) const ON_KVM: &str = "on kvm: the host's CPU ran the guest, and the version's virtual CPU did not run. A tick of \
-     time is a microsecond of the host.";
+pub(super) const ON_KVM: &str = "on kvm: the host's CPU ran the guest, and the version's virtual \
+     CPU did not run. A tick of time is a microsecond of the host while the guest runs; where all \
+     sleep, time is put forward.";
 
 /// Why the engine could not go on, and what had happened before.
 fn in_kvms_words(failure: &str, last: &[String]) -> String {
@@ -195,9 +200,9 @@ fn in_kvms_words(failure: &str, last: &[String]) -> String {
 pub(super) fn show_output_of_the_code(finished: &Finished) {
     for (name, bytes) in [("stdout", &finished.stdout), ("stderr", &finished.stderr)] {
         if !bytes.is_empty() {
-            eprintln!("your code printed to {name}:");
+            note!("your code printed to {name}:");
             for line in String::from_utf8_lossy(bytes).lines() {
-                eprintln!("  | {line}");
+                note!("  | {line}");
             }
         }
     }

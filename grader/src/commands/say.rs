@@ -20,6 +20,16 @@ pub(super) fn piece(text: &str) {
         .and_then(|()| stdout.flush());
 }
 
+/// The same beside the output, on standard error.
+pub(super) fn note_line(text: Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Prints a text there as it is.
+pub(super) fn note_text(text: Arguments<'_>) {
+    let _ = write!(std::io::stderr(), "{text}");
+}
+
 /// Prints something that a program reads, and that must not be lost in silence.
 ///
 /// # Errors
@@ -45,3 +55,11 @@ macro_rules! say {
     };
 }
 pub(super) use say;
+
+/// A line for people on standard error.
+macro_rules! note {
+    ($($text:tt)*) => {
+        $crate::commands::say::note_line(format_args!($($text)*))
+    };
+}
+pub(super) use note;

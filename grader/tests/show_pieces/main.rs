@@ -31,6 +31,23 @@ pub struct Piece {
     pub trace: bool,
 }
 
+/// A set whose trace is too long to be kept.
+pub fn piece(name: &'static str, order: HostOrder) -> Piece {
+    Piece {
+        name,
+        order,
+        trace: false,
+    }
+}
+
+/// A set that is kept with its trace.
+pub fn traced(name: &'static str, order: HostOrder) -> Piece {
+    Piece {
+        trace: true,
+        ..piece(name, order)
+    }
+}
+
 /// The sets of a version; none if it runs single guests.
 fn pieces(version: &str) -> Vec<Piece> {
     match version {

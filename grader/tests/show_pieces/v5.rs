@@ -1,20 +1,11 @@
 //! Version 5: VMs that alternate at their halts, a hog, the timer, weights, a
 //! neighbour that dies, and an owner who interferes.
 
-use super::{Piece, vm};
+use super::{Piece, piece, traced, vm};
 use evidence::host::Deed;
 use lab::host_order::HostOrder;
 
 pub fn pieces() -> Vec<Piece> {
-    let piece = |name, order| Piece {
-        name,
-        order,
-        trace: false,
-    };
-    let traced = |name, order| Piece {
-        trace: true,
-        ..piece(name, order)
-    };
     vec![
         traced("talkers", HostOrder::new(talkers()).slice(1 << 40)),
         traced(

@@ -1,20 +1,11 @@
 //! Version 6: all on one physical CPU, weights, one that goes and comes back, a
 //! talker that wakes elsewhere, and the show piece on two.
 
-use super::{Piece, vm};
+use super::{Piece, piece, traced, vm};
 use evidence::host::Deed;
 use lab::host_order::{HostOrder, VmOrder};
 
 pub fn pieces() -> Vec<Piece> {
-    let piece = |name, order| Piece {
-        name,
-        order,
-        trace: false,
-    };
-    let traced = |name, order| Piece {
-        trace: true,
-        ..piece(name, order)
-    };
     let hogs = |count| (0..count).map(|_| hog(0));
     vec![
         piece(

@@ -1,20 +1,11 @@
 //! Version 7: vCPUs that share a machine, that wake each other, the four ways in
 //! which a machine ends, and a lock whose holder loses its physical CPU.
 
-use super::{Piece, vm};
+use super::{Piece, piece, traced, vm};
 use evidence::host::Policy;
 use lab::host_order::HostOrder;
 
 pub fn pieces() -> Vec<Piece> {
-    let piece = |name, order| Piece {
-        name,
-        order,
-        trace: false,
-    };
-    let traced = |name, order| Piece {
-        trace: true,
-        ..piece(name, order)
-    };
     let two = |vms: &[&str]| HostOrder::new(vms.iter().map(|name| vm(name, 1))).pcpus(2);
     let contended = |guest, policy| two(&["hog", guest]).policy(policy);
     vec![

@@ -25,6 +25,7 @@ impl Scratch {
         let workspace = Workspace {
             root: folder.join("tree"),
             target: folder.join("target"),
+            runners: None,
         };
         make_equal(from, &workspace.root);
         let scratch = Scratch {

@@ -206,7 +206,7 @@ fn privileged(seed: u64) -> Image {
     const STAR: i32 = 0xc000_0081_u32 as i32;
     deed("privileged", |asm| match system_instruction(seed) {
         "cli" => x64!(asm ; ->deed: ; cli),
-        "lidt" => x64!(asm ; sub rsp, 16 ; ->deed: ; lidt [rsp] ; add rsp, 16),
+        "lidt" => x64!(asm ; push 0 ; push 0 ; ->deed: ; lidt [rsp] ; add rsp, 16),
         "mov" => x64!(asm ; ->deed: ; mov rax, cr3),
         _ => x64!(asm ; mov ecx, STAR ; xor eax, eax ; xor edx, edx ; ->deed: ; wrmsr),
     })

@@ -1,8 +1,9 @@
 //! `patterns`: does a vCPU find its registers as it left them?
 //!
-//! In each round it fills all general registers (RSP too), all vector registers
-//! and all user flags with new numbers, goes through a long stretch of plain
-//! code that needs them all, and looks whether each still holds what it should.
+//! In each round it fills all general registers (RSP too), all vector registers,
+//! their control register and all user flags with new numbers, goes through a long
+//! stretch of plain code that needs them all, and looks whether each still holds
+//! what it should.
 //! It makes no port access and takes no interrupt: whatever happens to it, the
 //! hypervisor does, by running somebody else on its CPU. A register that is not
 //! saved then holds what another machine, or another vCPU, has left in it.
@@ -18,7 +19,7 @@ use crate::image::Image;
 use crate::kernel::smp;
 use crate::random::Random;
 use crate::registers::{
-    self, ALWAYS_SET, DIRECTION, FLAGS, INCREMENT, MULTIPLIER, OVERFLOW, USER_FLAGS, VECTORS, WORDS,
+    self, ALWAYS_SET, DIRECTION, FLAGS, INCREMENT, MULTIPLIER, OVERFLOW, USER_FLAGS, VECTORS,
 };
 use crate::{console, program, x64};
 
@@ -33,6 +34,17 @@ pub(super) const GUEST: Guest = Guest {
 
 /// How often the stretch of plain code changes each register and changes it back.
 const STRETCH: usize = 64;
+
+/// Index of the word for MXCSR, behind those that all guests of this kind have.
+const CONTROL: i32 = registers::WORDS;
+/// How many words there are.
+const WORDS: i32 = CONTROL + 1;
+
+/// Bits of MXCSR that change nothing while nothing is computed: how to round, and
+/// what becomes of numbers close to 0 (SDM volume 1, section 10.2.3).
+const CONTROL_BITS: i32 = 0xe040;
+/// MXCSR after a reset: no exception is reported.
+const CONTROL_RESET: i32 = 0x1f80;
 
 /// A vCPU's own memory, as offsets from the base of GS: first the arrays of
 /// [`WORDS`] words, then single words.
@@ -87,7 +99,9 @@ fn place_data(asm: &mut Asm, vcpus: u8, seed: u64) {
     }
     asm.words("areas", &areas);
     asm.data("bytes", 1, [0; 3]);
-    asm.data("names", 16, registers::names());
+    let mut names = registers::names();
+    names.extend(*b"\x05mxcsr\0\0\0\0\0\0\0\0\0\0");
+    asm.data("names", 16, names);
     asm.words("complaint", &[0]);
 }
 
@@ -122,8 +136,14 @@ fn choose(asm: &mut Asm) {
         ; inc ecx
         ; cmp ecx, WORDS
         ; jb <word
-        ; shr rax, 40                   // the last word is the flags: of a generator like
-        ; and eax, USER_FLAGS           // this the upper bits are the random ones
+        ; shr rax, 40                   // of a generator like this the upper bits are the
+        ; mov ecx, eax                  // random ones
+        ; and ecx, CONTROL_BITS
+        ; or ecx, CONTROL_RESET
+        ; mov [rbx + word(EXPECTED, CONTROL)], rcx
+        ; mov rax, [rbx + word(EXPECTED, FLAGS)]
+        ; shr rax, 40
+        ; and eax, USER_FLAGS
         ; or eax, ALWAYS_SET
         ; mov [rbx + word(EXPECTED, FLAGS)], rax
     );
@@ -134,7 +154,7 @@ fn word(array: i32, index: i32) -> i32 {
     array + 8 * index
 }
 
-/// Fills vector registers, flags, and general registers, in this order: neither
+/// Fills vector registers and MXCSR, flags, and general registers, in this order: neither
 /// loads nor `lea` change flags, so what comes later keeps what came before.
 fn fill(asm: &mut Asm) {
     x64!(asm ; ->fill: ; gs mov [STACK], rsp);
@@ -143,6 +163,7 @@ fn fill(asm: &mut Asm) {
         x64!(asm ; gs movups Rx(number), [half]);
     }
     x64!(asm
+        ; gs ldmxcsr [word(EXPECTED, CONTROL)]
         ; gs mov eax, [word(EXPECTED, FLAGS)]
         ; bt eax, DIRECTION
         ; jnc >upwards
@@ -206,6 +227,8 @@ fn capture(asm: &mut Asm) {
         let half = word(FOUND, VECTORS + 2 * i32::from(number));
         x64!(asm ; gs movups [half], Rx(number));
     }
+    // The upper half of its word stays 0.
+    x64!(asm ; gs stmxcsr [word(FOUND, CONTROL)]);
 }
 
 /// Compares what was found with what is expected; RCX is the index of the word.
@@ -227,7 +250,7 @@ fn compare(asm: &mut Asm) {
 fn succeed(asm: &mut Asm, name: &str) {
     smp::in_turn(asm, |asm| {
         smp::introduce(asm, name);
-        console::text(asm, " kept 49 words in each of ");
+        console::text(asm, " kept 50 words in each of ");
         x64!(asm ; gs mov rax, [ROUND]);
         console::decimal(asm);
         console::text(asm, SUCCESS);
@@ -236,7 +259,7 @@ fn succeed(asm: &mut Asm, name: &str) {
     program::exit(asm, 0);
 }
 
-const SUCCESS: &str = " rounds: general registers, vector registers, flags\n";
+const SUCCESS: &str = " rounds: general registers, vector registers, flags, mxcsr\n";
 
 /// `lost`: tells which word was lost, RCX being its index and RBX the area, and
 /// ends the guest. Whoever comes here first does not give the lock back.
@@ -275,6 +298,6 @@ fn report_loss(asm: &mut Asm, name: &str) {
 /// What the guest does where nothing is lost.
 pub(crate) fn expected(name: &str, vcpus: u8, seed: u64) -> Expected {
     let rounds = rounds(seed);
-    let line = |vcpu| format!("{name}: vCPU {vcpu} kept 49 words in each of {rounds}{SUCCESS}");
+    let line = |vcpu| format!("{name}: vCPU {vcpu} kept 50 words in each of {rounds}{SUCCESS}");
     Expected::exit((0..vcpus).map(line).collect(), 0)
 }

@@ -14,6 +14,9 @@ pub enum Error {
     /// The device cannot be opened for another reason.
     #[error("{0} cannot be opened: {1}")]
     Open(String, io::Error),
+    /// What was opened is something else.
+    #[error("{0} is there, but it is not kvm")]
+    NotKvm(String),
     /// What was opened does not speak KVM's language.
     #[error("{0} says that its api version is {1}: must be 12")]
     Version(String, i32),
@@ -72,6 +75,10 @@ impl Error {
             Error::NoVm(_) => Some(
                 "look into the kernel's log (`dmesg | grep -i kvm`): another hypervisor may own \
                  the hardware, or the firmware may have switched it off",
+            ),
+            Error::NotKvm(_) => Some(
+                "look what stands in its place: a container may hide the device so, and must be \
+                 given the host's own",
             ),
             Error::Version(..) | Error::Lacks(_) => Some("use a newer kernel"),
             Error::Memory(..) => Some("give the guest less memory, or the host more"),

@@ -128,7 +128,9 @@ impl fmt::Display for Cause {
                     KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON => "the hardware's exit is unknown",
                     _ => "an error inside kvm",
                 };
-                write!(f, "{what} (internal error {suberror}, data {data:#x?})")
+                let data: Vec<_> = data.iter().map(|word| format!("{word:#x}")).collect();
+                let data = data.join(" ");
+                write!(f, "{what} (internal error {suberror}, data: {data})")
             }
             Cause::Entry(reason) => write!(
                 f,
@@ -164,5 +166,58 @@ impl fmt::Display for Failure {
             write!(f, "{:<3} {:016x}", register.name(), registers[register])?;
         }
         write!(f, "\n  flags {flags:#x}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hardware::{DEVICE, trial};
+    use common::Exit;
+
+    #[test]
+    fn what_kvm_adds_to_an_internal_error_stands_in_one_line() {
+        let cause = Cause::Internal {
+            suberror: KVM_INTERNAL_ERROR_EMULATION,
+            data: vec![2, 0xcc],
+        };
+        assert_eq!(
+            cause.to_string(),
+            "kvm cannot emulate an instruction (internal error 1, data: 0x2 0xcc)"
+        );
+    }
+
+    /// CS is 64-bit and 32-bit code at once: KVM takes that, the hardware does not
+    /// (APM vol. 2, 15.5.1; SDM vol. 3, 26.3.1.2). PVM has no hardware to ask.
+    #[test]
+    fn a_state_that_the_hardware_refuses_is_told_with_its_reason() {
+        let skip = |reason: &str| {
+            let required = std::env::var("HEPTAVISOR_REQUIRE").unwrap_or_default();
+            assert!(!required.split(',').any(|name| name == "kvm"), "{reason}");
+            eprintln!("skipped: {reason}");
+        };
+        const HLT: u8 = 0xf4;
+        let (mut pcpu, mut vcpu) = match trial::guest(DEVICE, &[HLT]) {
+            Ok(guest) => guest,
+            Err(lack) => return skip(&lack.what),
+        };
+        let mut system = vcpu.fd().get_sregs().unwrap();
+        system.cs.db = 1;
+        vcpu.fd().set_sregs(&system).unwrap();
+        let until = pcpu.now + 1_000_000;
+        match pcpu.run(&mut vcpu, until) {
+            Exit::Failed => {}
+            Exit::Halted => return skip("this kvm enters the guest whatever its state is"),
+            exit => panic!("{exit:?}"),
+        }
+        let failure = vcpu.failure().unwrap();
+        assert!(matches!(failure.cause, Cause::Entry(_)), "{failure}");
+        let text = failure.to_string();
+        assert!(
+            text.contains("refuses to enter the guest (reason 0x"),
+            "{text}"
+        );
+        // Where RIP is then, QEMU does not keep.
+        assert!(text.contains("rsp 0000000000090000"), "{text}");
     }
 }

@@ -66,17 +66,12 @@ impl HostCpu {
     /// The calling thread begins to run a vCPU here, at time `now`. Look at the
     /// kick only after this.
     pub(crate) fn begin(&mut self, now: Time) -> std::io::Result<()> {
+        if !self.timer.as_ref().is_some_and(Timer::is_ours) {
+            self.timer = Some(Timer::new()?);
+            self.rings = NOT_ARMED;
+        }
         if signal::enter_thread(self.number) {
-            // Somebody else has used this thread, or this is a new one.
-            let thread = signal::this_thread();
-            if self
-                .timer
-                .as_ref()
-                .is_none_or(|timer| timer.thread() != thread)
-            {
-                self.timer = Some(Timer::new()?);
-                self.rings = NOT_ARMED;
-            }
+            // Another may have taken our timer's signal for its own.
             signal::call();
         }
         self.inside.store(signal::this_thread(), Ordering::Relaxed);
@@ -109,9 +104,9 @@ impl HostCpu {
         self.clock.now(signal::host_clock())
     }
 
-    /// A signal came, and it may have been the timer's. To look at the clock would
-    /// not tell: the clocks of two CPUs of the host may differ by more than the
-    /// timer is late, and a timer that has rung never rings again.
+    /// A signal came, and it may have been the timer's, which rings only once. So it
+    /// is set anew, whoever it was: to ask the clock instead would be right only as
+    /// long as all CPUs of the host agree about the time.
     pub(crate) fn called(&mut self) {
         self.rings = NOT_ARMED;
     }
@@ -195,6 +190,18 @@ mod tests {
         assert_ne!(pcpu.cpu.rings, NOT_ARMED);
         pcpu.cpu.called();
         assert_eq!(pcpu.cpu.rings, NOT_ARMED);
+    }
+
+    #[test]
+    fn the_timer_calls_the_thread_that_runs_the_cpu_also_when_it_came_back() {
+        let mut pcpu = HostCpu::pcpu(0, HostCpu::TICK);
+        let mut runs_here = || {
+            pcpu.cpu.begin(Time::ZERO).unwrap();
+            pcpu.cpu.timer.as_ref().is_some_and(Timer::is_ours)
+        };
+        assert!(runs_here());
+        std::thread::scope(|scope| assert!(scope.spawn(&mut runs_here).join().unwrap()));
+        assert!(runs_here());
     }
 
     #[test]

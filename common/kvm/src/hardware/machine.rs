@@ -16,6 +16,10 @@ pub const DEVICE: &str = "/dev/kvm";
 /// range that PCs keep for the firmware.
 const TASK_STATE: usize = 0xfffb_d000;
 
+/// How many CPUs an APIC's number of eight bits can tell apart; the last number
+/// means all of them.
+const APIC_NUMBERS: usize = 255;
+
 /// A VM without any vCPU yet. Clones are the same VM; it is closed when they and
 /// its vCPUs are gone.
 #[derive(Clone)]
@@ -78,8 +82,10 @@ impl Machine {
             most: self.0.most_vcpus,
             source,
         };
-        let apic = u8::try_from(number)
-            .map_err(|_| refused(io::Error::from(io::ErrorKind::InvalidInput)))?;
+        let apic = match u8::try_from(number) {
+            Ok(apic) if usize::from(apic) < APIC_NUMBERS => apic,
+            _ => return Err(refused(io::ErrorKind::InvalidInput.into())),
+        };
         let fd = self.0.vm.create_vcpu(number);
         let fd = fd.map_err(|error| refused(error.into()))?;
         fd.set_cpuid2(&cpuid::of_vcpu(&self.0.supported, apic))
@@ -145,7 +151,7 @@ impl Parts {
             memory: memory.clone(),
             supported,
             page_length,
-            most_vcpus: kvm.get_max_vcpus(),
+            most_vcpus: kvm.get_max_vcpus().min(APIC_NUMBERS),
             notices_windows_late: false,
         })
     }
@@ -166,6 +172,7 @@ fn open(path: &str) -> Result<Kvm, Error> {
     })?;
     match kvm.get_api_version() {
         12 => {}
+        -1 => return Err(Error::NotKvm(path.into())),
         other => return Err(Error::Version(path.into(), other)),
     }
     for (ability, name) in [

@@ -13,7 +13,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::ptr::{null, null_mut};
 use std::sync::Once;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering, compiler_fence};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering, compiler_fence};
 
 thread_local! {
     /// The flag of the vCPU that this thread runs; null if it runs none.
@@ -24,6 +24,9 @@ thread_local! {
     static USER: Cell<u64> = const { Cell::new(0) };
     /// The kernel's number for this thread; 0 if it was not asked.
     static THREAD: Cell<i32> = const { Cell::new(0) };
+    /// A number that no other thread of this process has or had; 0 if it was not
+    /// asked.
+    static OWN_NUMBER: Cell<u64> = const { Cell::new(0) };
 }
 
 /// The signal. Real-time signals have no meaning of their own; the C library
@@ -69,6 +72,16 @@ pub fn this_thread() -> i32 {
     THREAD.get()
 }
 
+/// A number for the calling thread that is never given again. The kernel's number
+/// is: once a thread has ended, another may have it, but not the timers.
+fn own_number() -> u64 {
+    static NUMBERS: AtomicU64 = AtomicU64::new(1);
+    if OWN_NUMBER.get() == 0 {
+        OWN_NUMBER.set(NUMBERS.fetch_add(1, Ordering::Relaxed));
+    }
+    OWN_NUMBER.get()
+}
+
 /// Nanoseconds of the host's monotonic clock.
 pub fn host_clock() -> u64 {
     let mut time = MaybeUninit::<libc::timespec>::uninit();
@@ -93,16 +106,24 @@ impl<'a> Entry<'a> {
         Entry { flag }
     }
 
-    /// Whether a signal came since this was last asked.
+    /// Whether a signal came since this was last asked. Only if not may the guest be
+    /// entered.
+    ///
+    /// The flag is put back first, whoever set it: a signal that came while this
+    /// thread ran another vCPU, or this one in another thread, has set a flag that
+    /// nobody else would put back. In this order a signal in between is seen here;
+    /// one that comes after is seen by `KVM_RUN`.
     pub fn was_called(&self) -> bool {
-        if !CALLED.with(|called| called.load(Ordering::Relaxed)) {
-            return false;
-        }
-        // In this order: a signal in between is seen at the next entry.
         self.flag.store(0, Ordering::Relaxed);
         compiler_fence(Ordering::SeqCst);
-        CALLED.with(|called| called.store(false, Ordering::Relaxed));
-        true
+        CALLED.with(|called| {
+            // Cheaper than to swap, and a signal in between is seen, too: as this one.
+            let was_called = called.load(Ordering::Relaxed);
+            if was_called {
+                called.store(false, Ordering::Relaxed);
+            }
+            was_called
+        })
     }
 }
 
@@ -116,7 +137,7 @@ impl Drop for Entry<'_> {
 /// A timer of the host that calls one thread.
 pub struct Timer {
     timer: libc::timer_t,
-    thread: i32,
+    thread: u64,
 }
 
 // SAFETY: a timer's name means the same in every thread of the process.
@@ -125,8 +146,7 @@ unsafe impl Send for Timer {}
 impl Timer {
     /// A timer for the calling thread.
     pub fn new() -> io::Result<Timer> {
-        install_handler()?;
-        let thread = this_thread();
+        install_handler();
         let mut timer = null_mut();
         // SAFETY: all-zero bytes are a value of these structures, and the others
         // are numbers of this process; the name is only used if it was given.
@@ -138,18 +158,21 @@ impl Timer {
             let mut event: libc::sigevent = std::mem::zeroed();
             event.sigev_notify = libc::SIGEV_THREAD_ID;
             event.sigev_signo = number();
-            event.sigev_notify_thread_id = thread;
+            event.sigev_notify_thread_id = this_thread();
             libc::timer_create(libc::CLOCK_MONOTONIC, &mut event, &mut timer)
         };
         match made {
-            0 => Ok(Timer { timer, thread }),
+            0 => Ok(Timer {
+                timer,
+                thread: own_number(),
+            }),
             _ => Err(io::Error::last_os_error()),
         }
     }
 
-    /// The thread that it calls.
-    pub fn thread(&self) -> i32 {
-        self.thread
+    /// Whether the calling thread is the one that it calls.
+    pub fn is_ours(&self) -> bool {
+        self.thread == own_number()
     }
 
     /// Has it ring once, at this moment of the host's clock.
@@ -171,21 +194,44 @@ impl Drop for Timer {
     }
 }
 
-fn install_handler() -> io::Result<()> {
+fn install_handler() {
     static ONCE: Once = Once::new();
-    let mut done = 0;
     ONCE.call_once(|| {
         // SAFETY: all-zero bytes are a value of the structure; the handler keeps
         // to what a handler may do.
-        done = unsafe {
+        let installed = unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
             action.sa_sigaction = handle as extern "C" fn(libc::c_int) as usize;
             action.sa_flags = libc::SA_RESTART;
             libc::sigaction(number(), &action, null_mut())
         };
+        assert_eq!(installed, 0, "a real-time signal may have a handler");
     });
-    match done {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_makes_the_next_entry_look_up_once() {
+        let flag = AtomicU8::new(0);
+        let entry = Entry::new(&flag);
+        handle(number());
+        assert_eq!(flag.load(Ordering::Relaxed), 1);
+        assert!(entry.was_called());
+        assert!(!entry.was_called());
+        assert_eq!(flag.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_signal_that_another_vcpu_of_the_thread_has_seen_stops_nobody_else() {
+        let (first, second) = (AtomicU8::new(0), AtomicU8::new(0));
+        let entry = Entry::new(&first);
+        handle(number());
+        drop(entry);
+        assert!(Entry::new(&second).was_called());
+        assert!(!Entry::new(&first).was_called());
+        assert_eq!(first.load(Ordering::Relaxed), 0);
     }
 }

@@ -45,17 +45,34 @@ pub trait Engine {
         exit
     }
 
-    /// Runs until another thread kicks.
-    fn run_until_kicked(&mut self) -> Exit {
+    /// Runs until the moment that it is.
+    fn run_until_now(&mut self) -> Exit {
+        let (vcpu, pcpu) = self.parts();
+        let until = pcpu.now;
+        pcpu.run(vcpu, until)
+    }
+
+    /// Runs until `until` or until another thread kicks, in two milliseconds.
+    fn run_until_kicked(&mut self, until: Time) -> Exit {
         let (vcpu, pcpu) = self.parts();
         let kick = pcpu.kick.clone();
         let kicker = std::thread::spawn(move || {
             std::thread::sleep(Duration::from_millis(2));
             kick.kick();
         });
-        let exit = pcpu.run(vcpu, Time::NEVER);
+        let exit = pcpu.run(vcpu, until);
         kicker.join().unwrap();
         exit
+    }
+
+    /// Runs until a moment at which another thread kicks, too. Whoever comes first,
+    /// the kick is told exactly once.
+    fn run_until_kicked_at_deadline(&mut self) -> Exit {
+        let until = self.parts().1.now + 2_000;
+        match self.run_until_kicked(until) {
+            Exit::Deadline => self.run(),
+            exit => exit,
+        }
     }
 
     fn kick(&mut self) {

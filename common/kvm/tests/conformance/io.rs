@@ -51,6 +51,30 @@ pub fn cases() -> Vec<Case> {
             handlers: false,
         },
         Case {
+            name: "a port whose number is in dx has all widths and both directions, too",
+            code: |asm| {
+                x64!(asm
+                    ; out dx, ax ; out dx, eax
+                    ; in al, dx ; mov rbx, rax
+                    ; in ax, dx ; hlt
+                );
+            },
+            start: vec![(Gpr::Rax, GARBAGE), (Gpr::Rdx, 0xfedc)],
+            script: vec![
+                out(0xfedc, Size::Word, 0x4444),
+                out(0xfedc, Size::Dword, 0x3333_4444),
+                input(0xfedc, Size::Byte, 0xab),
+                input(0xfedc, Size::Word, 0xcdef),
+                HALT,
+            ],
+            end: vec![
+                (Gpr::Rbx, 0x1111_2222_3333_44ab),
+                (Gpr::Rax, 0x1111_2222_3333_cdef),
+            ],
+            needs: None,
+            handlers: false,
+        },
+        Case {
             name: "every item of a string that is written is an exit of its own",
             code: |asm| x64!(asm ; mov DWORD [rsi], 0x4443_4241 ; rep outsb ; hlt),
             start: vec![(Gpr::Rsi, TEXT), (Gpr::Rcx, 3), (Gpr::Rdx, 0x3f8)],
@@ -61,6 +85,25 @@ pub fn cases() -> Vec<Case> {
                 HALT,
             ],
             end: vec![(Gpr::Rsi, TEXT + 3), (Gpr::Rcx, 0)],
+            needs: None,
+            handlers: false,
+        },
+        Case {
+            name: "the items of a string that is written have its width",
+            code: |asm| {
+                x64!(asm
+                    ; mov QWORD [rsi], 0x4443_4241 ; outsw
+                    ; mov ecx, 2 ; sub rsi, 2 ; rep outsd ; hlt
+                );
+            },
+            start: vec![(Gpr::Rsi, TEXT), (Gpr::Rdx, 0x3f8)],
+            script: vec![
+                out(0x3f8, Size::Word, 0x4241),
+                out(0x3f8, Size::Dword, 0x4443_4241),
+                out(0x3f8, Size::Dword, 0),
+                HALT,
+            ],
+            end: vec![(Gpr::Rsi, TEXT + 8), (Gpr::Rcx, 0)],
             needs: None,
             handlers: false,
         },
@@ -167,6 +210,26 @@ pub fn cases() -> Vec<Case> {
                 HALT,
             ],
             end: vec![],
+            needs: None,
+            handlers: false,
+        },
+        Case {
+            name: "an instruction that looks at a device's register reads it and writes nothing",
+            code: |asm| {
+                x64!(asm
+                    ; test BYTE [rdi], 0x20 ; jz >wrong
+                    ; cmp DWORD [rdi + 4], 0x1234 ; jne >wrong
+                    ; inc ebx
+                    ; wrong: ; hlt
+                );
+            },
+            start: vec![(Gpr::Rdi, NOWHERE)],
+            script: vec![
+                load(NOWHERE, Size::Byte, 0x60),
+                load(NOWHERE + 4, Size::Dword, 0x1234),
+                HALT,
+            ],
+            end: vec![(Gpr::Rbx, 1)],
             needs: None,
             handlers: false,
         },

@@ -14,7 +14,7 @@ mod modes;
 mod support;
 mod time;
 
-use common::{Boot, Exit, Gpr, Image, Memory, Mmio, MmioOperation, Size};
+use common::{Boot, Exit, Gpr, Image, Memory, Mmio, MmioOperation, Size, Time};
 use engine::{Engine, Software};
 use guests::asm::Asm;
 use kvm::Ability;
@@ -54,8 +54,12 @@ pub enum Step {
     Refused(u8),
     /// The vCPU runs for two milliseconds, and they pass.
     Deadline,
+    /// The vCPU may run until a moment that is over.
+    TooLate,
     /// The vCPU runs without a limit; somebody kicks it meanwhile.
     KickMeanwhile,
+    /// Somebody kicks it when its two milliseconds are over.
+    KickAtDeadline,
     /// Somebody has kicked it before it runs.
     KickBefore,
 }
@@ -165,7 +169,15 @@ fn play<E: Engine>(engine: &mut E, case: &Case, moves: bool) -> Result<(), Strin
                 Exit::Deadline => {}
                 exit => return wrong(format!("{exit:?} {}", engine.explain())),
             },
-            Step::KickMeanwhile => match engine.run_until_kicked() {
+            Step::TooLate => match engine.run_until_now() {
+                Exit::Deadline => {}
+                exit => return wrong(format!("{exit:?} {}", engine.explain())),
+            },
+            Step::KickMeanwhile => match engine.run_until_kicked(Time::NEVER) {
+                Exit::Kicked => {}
+                exit => return wrong(format!("{exit:?} {}", engine.explain())),
+            },
+            Step::KickAtDeadline => match engine.run_until_kicked_at_deadline() {
                 Exit::Kicked => {}
                 exit => return wrong(format!("{exit:?} {}", engine.explain())),
             },
@@ -217,14 +229,7 @@ fn this_hosts_kvm_does_what_the_table_says() {
     if !support::can_run(2) {
         return;
     }
-    let report = kvm::probe();
-    let able = |case: &&Case| match case.needs {
-        Some(need) if !report.has(need) => {
-            eprintln!("{} skipped: this kvm cannot {need}", case.name);
-            false
-        }
-        _ => true,
-    };
+    let able = |case: &&Case| case.needs.is_none_or(|need| support::can(need, case.name));
     let wrong = |moves: bool| {
         move |case: &Case| {
             let (memory, boot) = prepare(case);

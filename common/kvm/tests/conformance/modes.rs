@@ -2,6 +2,7 @@
 
 use crate::exceptions::with_handlers;
 use crate::{Case, HALT, Step, WINDOW, out};
+use common::boot::PDPT;
 use common::boot::selectors::{KERNEL_CODE, USER_CODE, USER_CODE_32, USER_DATA};
 use common::{Gpr, Size};
 use guests::asm::Asm;
@@ -14,6 +15,9 @@ const SYSRETQ: [u8; 3] = [0x48, 0x0f, 0x07];
 
 /// `mov ss, ax`, which it writes the wrong way round.
 const MOV_SS_AX: [u8; 2] = [0x8e, 0xd0];
+
+/// A bit of an entry of a page table.
+const USER: i8 = 1 << 2;
 
 const STACK: usize = 4096;
 /// What user code may set of the flags.
@@ -126,6 +130,32 @@ pub fn cases() -> Vec<Case> {
                 );
             },
             vec![code(6), vector(14), out(0x72, Size::Dword, 0x1234), HALT],
+        ),
+        case(
+            "a page of the kernel's is closed to user code",
+            |asm| {
+                with_user(
+                    asm,
+                    |asm| {
+                        x64!(asm
+                            ; mov ebx, 1 ; syscall
+                            ; mov ebx, 0x8000_0000_u32 as i32 ; mov eax, [rbx]
+                        );
+                    },
+                    |asm| {
+                        x64!(asm
+                            ; and BYTE [PDPT as i32 + 2 * 8], !USER
+                            ; .bytes SYSRETQ
+                        );
+                    },
+                );
+            },
+            vec![
+                code(5),
+                vector(14),
+                out(0x72, Size::Dword, 0x8000_0000),
+                HALT,
+            ],
         ),
         case(
             "an interrupt that finds user code goes to the kernel",

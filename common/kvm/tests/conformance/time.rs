@@ -3,6 +3,7 @@
 use crate::exceptions::with_handlers;
 use crate::{Case, HALT, Step, WINDOW, out};
 use common::Size;
+use common::boot::selectors::{KERNEL_CODE, KERNEL_DATA};
 use guests::x64;
 use kvm::Ability;
 
@@ -21,6 +22,21 @@ pub fn cases() -> Vec<Case> {
             handlers: false,
         },
         Case {
+            name: "a deadline that is over lets nothing run",
+            code: |asm| x64!(asm ; out 0x70, al ; hlt),
+            start: vec![],
+            script: vec![
+                Step::TooLate,
+                out(0x70, Size::Byte, 0),
+                Step::TooLate,
+                HALT,
+                Step::TooLate,
+            ],
+            end: vec![],
+            needs: None,
+            handlers: false,
+        },
+        Case {
             name: "a kick ends one run, whether it came before or meanwhile",
             code: |asm| x64!(asm ; forever: ; jmp <forever),
             start: vec![],
@@ -31,6 +47,21 @@ pub fn cases() -> Vec<Case> {
                 Step::Deadline,
                 Step::KickMeanwhile,
                 Step::KickBefore,
+                Step::Deadline,
+            ],
+            end: vec![],
+            needs: None,
+            handlers: false,
+        },
+        Case {
+            name: "a kick at the deadline is told once, whoever comes first",
+            code: |asm| x64!(asm ; forever: ; jmp <forever),
+            start: vec![],
+            script: vec![
+                Step::KickAtDeadline,
+                Step::Deadline,
+                Step::KickAtDeadline,
+                Step::KickAtDeadline,
                 Step::Deadline,
             ],
             end: vec![],
@@ -78,6 +109,56 @@ pub fn cases() -> Vec<Case> {
             start: vec![],
             script: vec![out(0x70, Size::Byte, 0), Step::Inject(0x40), TAKEN, HALT],
             end: vec![],
+            needs: None,
+            handlers: true,
+        },
+        Case {
+            name: "an interrupt that was accepted waits for the next run, whatever comes between",
+            code: |asm| {
+                with_handlers(
+                    asm,
+                    |asm| x64!(asm ; sti ; nop ; out 0x70, al ; inc rbx ; hlt),
+                );
+            },
+            start: vec![],
+            script: vec![
+                out(0x70, Size::Byte, 0),
+                Step::Inject(0x40),
+                Step::Refused(0x40),
+                Step::KickBefore,
+                Step::TooLate,
+                TAKEN,
+                HALT,
+            ],
+            end: vec![(common::Gpr::Rbx, 0)],
+            needs: None,
+            handlers: true,
+        },
+        Case {
+            // Or one instruction later: on PVM no step ends with `iretq`.
+            name: "the window opens where iretq opens interrupts",
+            code: |asm| {
+                with_handlers(asm, |asm| {
+                    x64!(asm
+                        ; mov rcx, rsp
+                        ; push i32::from(KERNEL_DATA) ; push rcx ; push 0x202
+                        ; push i32::from(KERNEL_CODE) ; lea rax, [>target] ; push rax
+                        ; out 0x70, al
+                        ; iretq
+                        ; target: ; nop ; inc rbx ; cli ; hlt
+                    );
+                });
+            },
+            start: vec![],
+            script: vec![
+                Step::Kind("port-out"),
+                Step::Want,
+                WINDOW,
+                Step::Inject(0x40),
+                TAKEN,
+                HALT,
+            ],
+            end: vec![(common::Gpr::Rbx, 0)],
             needs: None,
             handlers: true,
         },

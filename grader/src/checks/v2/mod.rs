@@ -70,7 +70,7 @@ const CHECKS: &[Check] = &[
         points: 10,
         tests: "a guest that halts with interrupts open costs nothing until its timer is due, and then wakes",
         exercises: &["v2-E2", "v2-E7"],
-        on_kvm: OnKvm::Made,
+        on_kvm: OnKvm::SLEEPS,
         run: idle::idle_sleeps_until_the_tick,
     },
     Check {

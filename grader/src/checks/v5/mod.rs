@@ -77,7 +77,7 @@ const CHECKS: &[Check] = &[
         points: 8,
         tests: "a VM that dies ends as its own fault says, and no other one with it",
         exercises: &["v5-E2", "v5-E3", "v5-E4"],
-        on_kvm: OnKvm::Made,
+        on_kvm: OnKvm::SLEEPS,
         run: trouble::a_fault_stays_at_home,
     },
     Check {
@@ -93,7 +93,7 @@ const CHECKS: &[Check] = &[
         points: 8,
         tests: "while every VM sleeps nobody runs and time goes on, and each wakes when its timer is due",
         exercises: &["v5-E2", "v5-E4"],
-        on_kvm: OnKvm::Made,
+        on_kvm: OnKvm::SLEEPS,
         run: sleepers::sleepers_come_back_on_time,
     },
     Check {

@@ -13,11 +13,12 @@ const GRACE: u64 = 3_000;
 /// always waits.
 const BACK: u64 = 30_000;
 
-/// When a physical CPU is away: its number, from when, until when.
+/// When a physical CPU is away: its number, from when, until when. Each goes in the
+/// middle of a turn, which must end at once.
 const AWAY: [(usize, Span); 3] = [
-    (1, span(60_000, 300_000)),
-    (2, span(110_000, 400_000)),
-    (0, span(450_000, 600_000)),
+    (1, span(62_000, 300_000)),
+    (2, span(113_000, 400_000)),
+    (0, span(454_000, 600_000)),
 ];
 
 const fn span(from: u64, to: u64) -> Span {

@@ -6,7 +6,7 @@ use crate::host_order::HostOrder;
 use evidence::host::{Deed, Order};
 
 /// How many seeds each kind of order is tried with.
-const SEEDS: u64 = 25;
+const SEEDS: u64 = 10;
 
 /// How often threads are let loose.
 const ROUNDS: u64 = 4;

@@ -26,7 +26,7 @@ const CHECKS: &[Check] = &[
         points: 10,
         tests: "vCPUs of one VM share its memory and its devices, on one physical CPU and on several",
         exercises: &["v7-E1"],
-        on_kvm: OnKvm::Made,
+        on_kvm: OnKvm::SLEEPS,
         run: sharing::vcpus_share_one_machine,
     },
     Check {
@@ -50,7 +50,7 @@ const CHECKS: &[Check] = &[
         points: 9,
         tests: "an interrupt to one, to all, to all others and to oneself reaches each of them, once, and nobody else",
         exercises: &["v7-E2"],
-        on_kvm: OnKvm::Made,
+        on_kvm: OnKvm::SLEEPS,
         run: interrupts::interrupts_reach_their_targets,
     },
     Check {
@@ -74,7 +74,7 @@ const CHECKS: &[Check] = &[
         points: 7,
         tests: "a VM goes on until its last vCPU has halted for ever, and ends when none is left that could wake another",
         exercises: &["v7-E1", "v7-E3"],
-        on_kvm: OnKvm::Made,
+        on_kvm: OnKvm::SLEEPS,
         run: endings::the_last_one_ends_it,
     },
     Check {

@@ -10,7 +10,7 @@ use evidence::host::{Order, Policy};
 use std::collections::BTreeMap;
 
 /// Seeds that a guest is made from.
-const SEEDS: u64 = 6;
+const SEEDS: u64 = 3;
 /// The same of one that takes its time.
 const FEW: u64 = 1;
 /// Seeds for the order of two physical CPUs, with each of those.
@@ -20,7 +20,7 @@ const ORDERS: u64 = 2;
 /// left with them; for the lock that is first come, first served. (Right
 /// solutions leave 6 to 15.)
 const TICKET: u64 = 40;
-/// The same for the lock of whoever is fastest. (40 to 76, as a spinner may well
+/// The same for the lock of whoever is fastest. (38 to 76, as a spinner may well
 /// ask for the wrong sibling.)
 const FASTEST: u64 = 90;
 /// The same if the guest says for whom it waits. (20 to 56.)

@@ -1,24 +1,25 @@
 //! The virtual CPU: enters the guest through KVM, and says in the terms of all
 //! engines why it came back.
 
-use super::access::{Access, Answer};
-use super::error::Error;
-use super::failure::{Cause, Failure};
-use super::host_cpu::HostCpu;
-use super::machine::Machine;
-use super::run_page::RunPage;
-use super::signal::Entry;
-use super::steps::Steps;
-use super::{boot, emulate, ioctl};
-use common::{Boot, Chain, Exit, Fault, NotReady, Pcpu, Time};
+mod end;
+mod settle;
+
+use crate::hardware::access::{Access, Answer};
+use crate::hardware::error::Error;
+use crate::hardware::failure::{Cause, Failure};
+use crate::hardware::host_cpu::HostCpu;
+use crate::hardware::machine::Machine;
+use crate::hardware::run_page::RunPage;
+use crate::hardware::signal::Entry;
+use crate::hardware::steps::Steps;
+use crate::hardware::{boot, emulate, ioctl};
+use common::{Boot, Exit, NotReady, Pcpu, Time};
 use kvm_bindings::{
-    KVM_EXIT_DEBUG, KVM_EXIT_FAIL_ENTRY, KVM_EXIT_HLT, KVM_EXIT_INTERNAL_ERROR, KVM_EXIT_INTR,
-    KVM_EXIT_IO, KVM_EXIT_IRQ_WINDOW_OPEN, KVM_EXIT_MMIO, KVM_EXIT_SHUTDOWN,
-    KVM_INTERNAL_ERROR_EMULATION,
+    KVM_EXIT_DEBUG, KVM_EXIT_HLT, KVM_EXIT_INTERNAL_ERROR, KVM_EXIT_INTR, KVM_EXIT_IO,
+    KVM_EXIT_IRQ_WINDOW_OPEN, KVM_EXIT_MMIO, KVM_INTERNAL_ERROR_EMULATION,
 };
 use kvm_ioctls::VcpuFd;
 use std::io;
-use std::sync::atomic::Ordering;
 
 /// A virtual CPU that KVM runs.
 ///
@@ -51,7 +52,7 @@ pub struct Vcpu {
 }
 
 impl Vcpu {
-    pub(super) fn new(
+    pub(in crate::hardware) fn new(
         machine: Machine,
         fd: VcpuFd,
         page_length: usize,
@@ -235,88 +236,11 @@ impl Vcpu {
         self.page.request_window(on);
     }
 
-    #[cold]
-    fn die(&mut self, reason: u32) -> Exit {
-        match reason {
-            KVM_EXIT_SHUTDOWN => {
-                self.fail(Cause::Shutdown);
-                Exit::Shutdown(Chain {
-                    first: Fault::DoubleFault,
-                    second: None,
-                    third: None,
-                })
-            }
-            KVM_EXIT_INTERNAL_ERROR => {
-                let (suberror, data) = self.page.internal_error();
-                self.fail(Cause::Internal { suberror, data })
-            }
-            KVM_EXIT_FAIL_ENTRY => self.fail(Cause::Entry(self.page.entry_failure())),
-            reason => self.fail(Cause::Unknown(reason)),
-        }
-    }
-
-    #[cold]
-    fn fail(&mut self, cause: Cause) -> Exit {
-        let memory = self.machine.memory();
-        let failure = Failure::of(cause, &self.fd, memory);
-        let unsupported = failure.unsupported(memory);
-        self.failure = Some(Box::new(failure));
-        unsupported.map_or(Exit::Failed, Exit::Unsupported)
-    }
-
-    /// Has KVM finish the access that the last exit reported, without running the
-    /// guest any further.
-    pub(super) fn settle(&mut self) -> Result<(), Error> {
-        if self.waiting.is_some() {
-            return Err(Error::NotSettled("a read waits for its answer"));
-        }
-        if self.access.as_ref().is_some_and(|access| !access.is_over()) {
-            return Err(Error::NotSettled("more items of it are to be told"));
-        }
-        while self.unsettled {
-            let flag = self.page.immediate_exit();
-            flag.store(1, Ordering::Relaxed);
-            let finished = ioctl::run(&self.fd);
-            // A signal that came meanwhile is seen at the next entry all the same.
-            flag.store(0, Ordering::Relaxed);
-            self.unsettled = false;
-            self.takes_interrupts = self.page.takes_interrupts();
-            match finished {
-                Err(error) if is_call(&error) => {}
-                Err(error) => return Err(Error::Refused("finish an access", error)),
-                Ok(()) => self.keep_early_exit()?,
-            }
-        }
-        Ok(())
-    }
-
-    /// An instruction that reads and then writes a device has exited once more
-    /// when its read was finished.
-    fn keep_early_exit(&mut self) -> Result<(), Error> {
-        if self.early.is_some() {
-            return Err(Error::NotSettled("its instruction makes too many accesses"));
-        }
-        self.early = self.exit();
-        match self.waiting {
-            None => Ok(()),
-            Some(_) => Err(Error::NotSettled("its instruction makes one more read")),
-        }
-    }
-
-    /// A write that is finished but not told yet is in no state that could be
-    /// kept.
-    pub(super) fn expect_no_early_exit(&self) -> Result<(), Error> {
-        match self.early {
-            None => Ok(()),
-            Some(_) => Err(Error::NotSettled("its write is to be told first")),
-        }
-    }
-
-    pub(super) fn fd(&self) -> &VcpuFd {
+    pub(in crate::hardware) fn fd(&self) -> &VcpuFd {
         &self.fd
     }
 
-    pub(super) fn state_was_set(&mut self, takes_interrupts: bool) {
+    pub(in crate::hardware) fn state_was_set(&mut self, takes_interrupts: bool) {
         self.takes_interrupts = takes_interrupts;
         (self.access, self.early, self.failure) = (None, None, None);
     }
