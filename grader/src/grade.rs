@@ -10,6 +10,7 @@ use crate::stages::Stage;
 use crate::verdict::{
     CheckVerdict, Decides, FailureReport, Outcome, SCHEMA, StageVerdict, Verdict,
 };
+use crate::workers;
 use crate::workspace::Workspace;
 use evidence::Engine;
 use kvm::Lack;
@@ -25,6 +26,9 @@ pub struct Grading {
     pub seed: u64,
     /// What runs them.
     pub engine: EngineName,
+    /// How many checks of a version are made at a time. The verdict does not
+    /// depend on it.
+    pub workers: usize,
 }
 
 /// The seed of a grading that names none: with the same sources everybody gets
@@ -39,6 +43,7 @@ impl Grading {
             check: None,
             seed: SEED,
             engine: EngineName::Interp,
+            workers: workers::all_cores(),
         }
     }
 
@@ -115,15 +120,14 @@ impl Grading {
         let bench = Bench::new(workspace, stage.name, &runner, self.seed, engine);
         let mut verdict = blank(stage, engine, checks);
         verdict.first_hole = first_hole(stage, &sources);
-        for check in checks {
-            let made = match not_made(engine, check) {
-                Some(why) => skipped(check, why.to_string()),
-                None => self.make(check, &bench, &sources)?,
-            };
-            watch(Progress::Made(&made));
-            verdict.points += made.points;
-            verdict.checks.push(made);
-        }
+        let make = |check: &&Check| match not_made(engine, check) {
+            Some(why) => Ok(skipped(check, why.to_string())),
+            None => self.make(check, &bench, &sources),
+        };
+        verdict.checks = workers::in_order(self.workers, checks, make, |made| {
+            watch(Progress::Made(made));
+        })?;
+        verdict.points = verdict.checks.iter().map(|made| made.points).sum();
         Ok(verdict)
     }
 

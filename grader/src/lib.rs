@@ -48,4 +48,5 @@ pub mod text;
 pub mod verdict;
 pub mod vm_fate;
 pub mod vm_spec;
+pub mod workers;
 pub mod workspace;

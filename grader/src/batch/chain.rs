@@ -9,6 +9,7 @@ use crate::error::LabError;
 use crate::grade::Grading;
 use crate::stages::{STAGES, Stage};
 use crate::submission::{Taken, fingerprint};
+use crate::workers;
 
 pub(super) struct Chain<'a> {
     batch: &'a Batch,
@@ -72,10 +73,11 @@ impl<'a> Chain<'a> {
             return Ok(result);
         }
         let grading = Grading {
-            stages: vec![stage],
-            check: None,
             seed: self.batch.seed,
             engine: self.batch.engine,
+            // The cores belong to the submissions that are graded beside this one.
+            workers: (workers::all_cores() / self.batch.jobs.max(1)).max(1),
+            ..Grading::of(vec![stage])
         };
         let build = |stage: &'static Stage| self.site.build(stage, base);
         let verdict = grading.run_with(&self.site.workspace, build, |_| {})?;

@@ -36,10 +36,9 @@ use crate::error::LabError;
 use crate::interrupt;
 use crate::stages::Stage;
 use crate::submission::{Submission, Untaken};
+use crate::workers;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 /// How a class is graded.
 #[derive(Debug)]
@@ -82,33 +81,14 @@ impl Batch {
         tell: impl Fn(News<'_>) + Sync,
     ) -> Result<Vec<Record>, LabError> {
         let cache = Cache::in_results(&self.out)?;
-        let next = AtomicUsize::new(0);
-        let work = || -> Result<Vec<(usize, Record)>, LabError> {
-            let mut done = Vec::new();
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some(submission) = submissions.get(index) else {
-                    return Ok(done);
-                };
-                interrupt::check()?;
-                let record = self.record(submission, &cache, &tell)?;
-                record.write(&self.out)?;
-                tell(News::Done(&record));
-                done.push((index, record));
-            }
+        let work = |submission: &Submission| {
+            interrupt::check()?;
+            let record = self.record(submission, &cache, &tell)?;
+            record.write(&self.out)?;
+            tell(News::Done(&record));
+            Ok(record)
         };
-        let finished = thread::scope(|scope| {
-            let workers: Vec<_> = (0..self.jobs.max(1)).map(|_| scope.spawn(work)).collect();
-            let join = |worker: thread::ScopedJoinHandle<'_, _>| worker.join();
-            workers.into_iter().map(join).collect::<Vec<_>>()
-        });
-        let mut records = Vec::new();
-        for worker in finished {
-            let broken = |_| LabError::Infrastructure(String::from("a worker broke down"));
-            records.extend(worker.map_err(broken)??);
-        }
-        records.sort_by_key(|(index, _)| *index);
-        Ok(records.into_iter().map(|(_, record)| record).collect())
+        workers::in_order(self.jobs, submissions, work, |_| ())
     }
 
     /// What becomes of one submission, whatever it is.

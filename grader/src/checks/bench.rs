@@ -10,8 +10,8 @@ use crate::workspace::Workspace;
 use common::{Ending, Exit, Time};
 use evidence::host;
 use evidence::{Engine, Scenario};
-use std::cell::Cell;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// A version that is ready to be run, and the seed of this grading.
@@ -26,7 +26,9 @@ pub struct Bench<'a> {
     pub seed: u64,
     /// What runs the guests.
     pub engine: Engine,
-    patience: Cell<u64>,
+    /// Processor seconds that a run is given. Checks are made at the same time:
+    /// one learns from another that the version hangs, or has been too soon.
+    patience: AtomicU64,
 }
 
 /// The end of time for guests that end by themselves: they need a quarter of it
@@ -75,7 +77,7 @@ impl<'a> Bench<'a> {
     ) -> Bench<'a> {
         // Checks make further seeds by adding to this one.
         let seed = seed.min(u64::MAX - 1_000);
-        let patience = Cell::new(match engine {
+        let patience = AtomicU64::new(match engine {
             Engine::Interp => Scenario::PATIENCE,
             Engine::Kvm => SLOWER * Scenario::PATIENCE,
         });
@@ -101,8 +103,8 @@ impl<'a> Bench<'a> {
     ) -> Result<Run, LabError> {
         let guest = guest.into();
         let mut order = arrange(guest.order(seed).limit(LIMIT)).engine(self.engine);
-        order.scenario.patience = self.patience.get();
-        if self.patience.get() == LITTLE_PATIENCE {
+        order.scenario.patience = self.patience();
+        if self.patience() == LITTLE_PATIENCE {
             order.backstop = order.backstop.min(LITTLE_BACKSTOP);
         }
         if self.is_hardware() {
@@ -112,7 +114,7 @@ impl<'a> Bench<'a> {
         let observation = observe(self.runner, &order, |_| {})?;
         let run = Run::new(self.stage, guest, seed, observation);
         if run.fate == Fate::Hung {
-            self.patience.set(LITTLE_PATIENCE);
+            self.lose_patience();
         }
         // The host's fault, and nobody else's.
         let end = run.observation.evidence.end.as_ref();
@@ -122,6 +124,14 @@ impl<'a> Bench<'a> {
             }
             _ => Ok(run),
         }
+    }
+
+    fn patience(&self) -> u64 {
+        self.patience.load(Ordering::Relaxed)
+    }
+
+    fn lose_patience(&self) {
+        self.patience.store(LITTLE_PATIENCE, Ordering::Relaxed);
     }
 
     /// Whether the host's own CPU runs the guests: then nothing is seen of what
@@ -145,7 +155,7 @@ impl<'a> Bench<'a> {
     /// If the runs cannot be made.
     pub fn sweep(&self, mut order: HostOrder) -> Result<Vec<HostRun>, LabError> {
         if order.scenario.seeds == 1 {
-            order.scenario.patience = order.scenario.patience.min(self.patience.get());
+            order.scenario.patience = order.scenario.patience.min(self.patience());
         }
         if self.is_hardware() {
             order = on_hardware(order);
@@ -156,7 +166,7 @@ impl<'a> Bench<'a> {
         }
         let runs = HostRun::all(self.stage, observation);
         if runs.iter().any(|run| run.fate == Some(Fate::Hung)) {
-            self.patience.set(LITTLE_PATIENCE);
+            self.lose_patience();
         }
         Ok(runs)
     }

@@ -9,6 +9,7 @@ use crate::cli_class::{BatchArguments, MergeArguments};
 use crate::error::LabError;
 use crate::stages::Stage;
 use crate::submission;
+use crate::workers;
 use crate::workspace::Workspace;
 use std::sync::Mutex;
 
@@ -28,14 +29,13 @@ pub(super) fn batch(workspace: &Workspace, arguments: &BatchArguments) -> Result
     let launcher = std::env::current_exe()
         .map_err(|error| LabError::infrastructure("this program cannot be found", error))?;
     let toolbox = Toolbox::prepare(workspace, &stages)?.confined_by(launcher);
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let batch = Batch {
         toolbox,
         stages,
         seed: arguments.seed,
         engine: arguments.engine,
         out: arguments.out.clone(),
-        jobs: arguments.jobs.map_or(cores, usize::from),
+        jobs: arguments.jobs.map_or_else(workers::all_cores, usize::from),
         own: !arguments.reference_only,
     };
     let progress = Progress::of(submissions.len());

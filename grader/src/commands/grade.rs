@@ -21,10 +21,10 @@ pub(super) fn grade(workspace: &Workspace, arguments: &GradeArguments) -> Result
         stages = Stage::all_in(workspace);
     }
     let grading = Grading {
-        stages,
         check: arguments.check.clone(),
         seed: arguments.seed,
         engine: arguments.engine,
+        ..Grading::of(stages)
     };
     if arguments.json {
         let verdict = grading.run(workspace, |_| {})?;

@@ -6,14 +6,13 @@
 //! the version's own but for the package it uses.
 
 use super::scratch::Scratch;
+use lab::error::LabError;
 use lab::grade::Grading;
 use lab::stages::Stage;
 use lab::verdict::StageVerdict;
+use lab::workers;
 use lab::workspace::{Workspace, files_below};
 use std::process::Command;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 pub struct Variant {
     pub name: String,
@@ -84,31 +83,18 @@ impl Variant {
 /// gives their verdicts in the same order.
 pub fn grade_all(scratch: &Scratch, variants: &[Variant]) -> Vec<StageVerdict> {
     build(&scratch.workspace, variants);
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let verdicts: Vec<_> = variants.iter().map(|_| Mutex::new(None)).collect();
-    let next = AtomicUsize::new(0);
-    thread::scope(|scope| {
-        for _ in 0..cores {
-            scope.spawn(|| {
-                while let Some((variant, verdict)) = {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    variants.get(index).zip(verdicts.get(index))
-                } {
-                    *verdict.lock().expect("a place") = Some(grade(scratch, variant));
-                }
-            });
-        }
-    });
-    let verdicts = verdicts.into_iter().map(Mutex::into_inner);
-    verdicts
-        .map(|verdict| verdict.ok().flatten().expect("a verdict"))
-        .collect()
+    let grade = |variant: &Variant| grade(scratch, variant);
+    let verdicts = workers::in_order(workers::all_cores(), variants, grade, |_| ());
+    verdicts.expect("verdicts")
 }
 
-fn grade(scratch: &Scratch, variant: &Variant) -> StageVerdict {
-    let grading = Grading::of(vec![variant.stage]);
-    let verdict = grading.run(&scratch.workspace, |_| {});
-    verdict.expect("a verdict").stages.remove(0)
+fn grade(scratch: &Scratch, variant: &Variant) -> Result<StageVerdict, LabError> {
+    let grading = Grading {
+        workers: 1,
+        ..Grading::of(vec![variant.stage])
+    };
+    let verdict = grading.run(&scratch.workspace, |_| {})?;
+    Ok({ verdict.stages }.remove(0))
 }
 
 /// One build for all. One that does not compile shows in its own verdict.
