@@ -23,8 +23,9 @@ pub trait Cpu: Send {
     /// reads. `budget` is at least 1, and is kept exactly.
     ///
     /// An entry makes progress: before it heeds a kick, at least one instruction
-    /// retires, or traps. So what holds for one instruction only (the shadow of
-    /// `sti`) is not spent in vain by a kick that comes just before the entry.
+    /// retires, or traps; and if the kick was pending at the entry, just one. So
+    /// what holds for one instruction only (the shadow of `sti`) is not spent in
+    /// vain by a kick that comes just before the entry.
     ///
     /// # Panics
     /// If a read from MMIO still waits for [`complete`](Cpu::complete).

@@ -23,6 +23,7 @@ mod explain;
 mod fault;
 mod host_timer;
 pub mod image;
+pub mod inspect;
 pub mod interp;
 mod memory;
 mod pause;

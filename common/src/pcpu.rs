@@ -1,5 +1,6 @@
 //! A physical CPU: a raw CPU with its clock, its kick and its trace.
 
+use crate::inspect::{self, Inspector};
 use crate::trace::{Event, Recorder};
 use crate::{Context, Cpu, Exit, Gpr, Kick, NotReady, Time, Trap, Vcpu};
 
@@ -23,6 +24,7 @@ pub struct Pcpu<C> {
     pub tick: u64,
     /// What happened here.
     pub recorder: Recorder,
+    inspector: Option<Inspector>,
 }
 
 impl<C> Pcpu<C> {
@@ -36,7 +38,13 @@ impl<C> Pcpu<C> {
             horizon: Time::NEVER,
             tick: 1,
             recorder: Recorder::new(id),
+            inspector: None,
         }
+    }
+
+    /// From now on shows guest code to `inspector` while it runs here.
+    pub fn inspect(&mut self, inspector: Inspector) {
+        self.inspector = Some(inspector);
     }
 
     /// Runs a virtual CPU here until it exits, and records the exit. The only
@@ -95,7 +103,17 @@ impl<C: Cpu> Pcpu<C> {
         self.recorder.record(self.now, Event::Enter { budget });
         let (trap, retired) = match self.before_horizon(budget) {
             0 => (Trap::Budget, 0),
-            budget => self.cpu.enter(self.now, budget, &self.kick),
+            budget => match &mut self.inspector {
+                None => self.cpu.enter(self.now, budget, &self.kick),
+                Some(inspector) => inspect::enter(
+                    inspector,
+                    self.id,
+                    &mut self.cpu,
+                    self.now,
+                    budget,
+                    &self.kick,
+                ),
+            },
         };
         let costs_nothing_more = trap == Trap::Budget && retired > 0;
         self.pass(retired + u64::from(!costs_nothing_more));

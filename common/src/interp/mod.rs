@@ -86,7 +86,7 @@ mod system;
 mod virtual_memory;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
@@ -110,6 +110,14 @@ impl Interp {
         Interp {
             state: Box::new(State::new(memory, number)),
             cache: Cache::new(),
+        }
+    }
+
+    /// A kick that has come already leaves time for one instruction.
+    fn run_kicked(&mut self, now: Time, kick: &Kick) -> (Trap, u64) {
+        match self.run(now, 1, kick) {
+            (Trap::Budget, retired) => (Trap::Kicked, retired),
+            stopped => stopped,
         }
     }
 
@@ -139,7 +147,10 @@ impl Cpu for Interp {
             Pending::Write(mmio) => return (Trap::Mmio(mmio), 0),
             Pending::Read => panic!("entered while a read from MMIO waits for its answer"),
         }
-        let (trap, retired) = self.run(now, budget, kick);
+        let (trap, retired) = match kick.is_pending() && budget > 1 {
+            true => self.run_kicked(now, kick),
+            false => self.run(now, budget, kick),
+        };
         if let Trap::Mmio(mmio) = trap
             && mmio.operation == MmioOperation::Read
         {
