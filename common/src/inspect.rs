@@ -5,13 +5,28 @@
 //! thousands is carried out in several. Nobody above notices: time, traps and the
 //! trace are those of a run without it. A stepper and a debugger are built on it.
 
+mod pages;
+
+pub use pages::{Level, Walk, read, walk, write};
+
 use crate::{Context, Cpu, Kick, Time, Trap};
 
-/// Is called with the guest's code before an instruction, and says how many
-/// instructions may run before it is called again; at least 1.
+/// Is called with the guest's code before an instruction, and says how it goes
+/// on.
 ///
 /// It may change the context. Then the run is another one, of course.
-pub type Inspector = Box<dyn FnMut(Moment<'_>) -> u64 + Send>;
+pub type Inspector = Box<dyn FnMut(Moment<'_>) -> Then + Send>;
+
+/// How it goes on after a look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// The next look comes after so many instructions, at least 1, or at the next
+    /// entry.
+    LookAfter(u64),
+    /// The CPU is left at once, as if its budget were used up: for who has a word
+    /// with the virtual CPU. The run is another one then.
+    Leave,
+}
 
 /// The guest between two instructions.
 pub struct Moment<'a> {
@@ -44,7 +59,10 @@ pub(crate) fn enter<C: Cpu>(
             now: now + done,
             context: cpu.context(),
         };
-        let wanted = inspector(moment).max(1);
+        let wanted = match inspector(moment) {
+            Then::LookAfter(instructions) => instructions.max(1),
+            Then::Leave => return (Trap::Budget, done),
+        };
         let part = if whole { left } else { wanted.min(left) };
         let (trap, retired) = cpu.enter(now + done, part, kick);
         done += retired;
@@ -100,7 +118,7 @@ mod tests {
                 let expected = outcome(&mut plain, entered);
                 for part in [1, 2, 3, 10, 5_000] {
                     let mut cpu = program();
-                    let mut inspector: Inspector = Box::new(move |_| part);
+                    let mut inspector: Inspector = Box::new(move |_| Then::LookAfter(part));
                     let entered = enter(&mut inspector, 0, &mut cpu, Time(5), budget, &kick);
                     let seen = outcome(&mut cpu, entered);
                     assert_eq!(seen, expected, "parts of {part}, {budget}, {kicked}");
@@ -116,7 +134,7 @@ mod tests {
         let mut inspector: Inspector = Box::new(move |moment: Moment<'_>| {
             let rip = moment.context.rip;
             notes.lock().unwrap().push((moment.now.0, rip - CODE));
-            2
+            Then::LookAfter(2)
         });
         let mut cpu = cpu_with(&[0x90, 0x90, 0x90, 0x90, 0x90, 0xf4]);
         enter(&mut inspector, 0, &mut cpu, Time(100), 50, &Kick::default());
@@ -127,7 +145,7 @@ mod tests {
     fn what_it_changes_is_changed() {
         let mut inspector: Inspector = Box::new(|moment: Moment<'_>| {
             moment.context.registers[Gpr::Rbx] = 42;
-            1_000
+            Then::LookAfter(1_000)
         });
         let mut cpu = cpu(|_| {});
         enter(
@@ -139,5 +157,23 @@ mod tests {
             &Kick::default(),
         );
         assert_eq!(cpu.context().registers[Gpr::Rbx], 42);
+    }
+
+    #[test]
+    fn who_leaves_finds_everything_as_at_the_last_look() {
+        let mut looks = 0;
+        let mut inspector: Inspector = Box::new(move |_| {
+            looks += 1;
+            match looks {
+                3 => Then::Leave,
+                _ => Then::LookAfter(4),
+            }
+        });
+        let mut cpu = program();
+        let kick = Kick::default();
+        let left = enter(&mut inspector, 0, &mut cpu, Time(5), 1_000, &kick);
+        let mut plain = program();
+        let entered = plain.enter(Time(5), 8, &kick);
+        assert_eq!(outcome(&mut cpu, left), outcome(&mut plain, entered));
     }
 }

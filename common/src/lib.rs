@@ -43,7 +43,7 @@ pub use bus::Bus;
 pub use context::{Context, Flush, Space, View};
 pub use cpu::{Cpu, Kick};
 pub use ending::Ending;
-pub use explain::{Explanation, explain};
+pub use explain::{Explanation, disassemble, explain};
 pub use fault::{Fault, PageFaultCode};
 pub use host_timer::{HostTimer, Tick};
 pub use image::Image;

@@ -56,14 +56,7 @@ pub fn run(
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    own_group(command);
-    let child = command.spawn().map_err(|error| {
-        LabError::infrastructure(
-            format!("{} cannot be run", command.get_program().display()),
-            error,
-        )
-    })?;
-    let mut child = Guard(child);
+    let mut child = spawn(command)?;
     let printed = Arc::new(AtomicU64::new(0));
     let stdout = collect(child.0.stdout.take(), &printed);
     let stderr = collect(child.0.stderr.take(), &printed);
@@ -75,6 +68,21 @@ pub fn run(
         how,
         stdout: text(stdout),
         stderr: text(stderr),
+    })
+}
+
+/// Starts `command` in a process group of its own, which does not outlive what is
+/// given back.
+///
+/// # Errors
+/// If it cannot be started.
+pub(crate) fn spawn(command: &mut Command) -> Result<Guard, LabError> {
+    own_group(command);
+    command.spawn().map(Guard).map_err(|error| {
+        LabError::infrastructure(
+            format!("{} cannot be run", command.get_program().display()),
+            error,
+        )
     })
 }
 
@@ -136,7 +144,19 @@ fn collect(
 }
 
 /// A child that does not outlive its guard, nor does anything it started.
-struct Guard(Child);
+pub(crate) struct Guard(Child);
+
+impl Guard {
+    /// The number of its process, and of its group.
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn is_gone(&mut self) -> bool {
+        !matches!(self.0.try_wait(), Ok(None))
+    }
+}
 
 impl Drop for Guard {
     fn drop(&mut self) {

@@ -38,6 +38,11 @@ impl Desk {
         Ok(path)
     }
 
+    /// The path of a file there.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     /// Has `runner` run a scenario for at most `backstop`. `follow` gets the
     /// evidence piece by piece, as it grows; also what there is when this gives
     /// an error.

@@ -40,6 +40,8 @@ pub mod host_trace;
 pub mod interrupt;
 pub mod markers;
 pub mod observation;
+#[cfg(unix)]
+pub mod session;
 pub mod snapshot;
 pub mod stages;
 pub mod submission;

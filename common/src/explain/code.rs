@@ -115,18 +115,7 @@ impl<'a> Code<'a> {
     }
 
     pub(super) fn format(&self, instruction: &Instruction) -> String {
-        let resolver = Box::new(Names(self.symbols.clone()));
-        let mut formatter = IntelFormatter::with_options(Some(resolver), None);
-        let options = formatter.options_mut();
-        options.set_hex_prefix("0x");
-        options.set_hex_suffix("");
-        options.set_uppercase_hex(false);
-        options.set_branch_leading_zeros(false);
-        options.set_show_branch_size(false);
-        options.set_space_after_operand_separator(true);
-        let mut text = String::new();
-        formatter.format(instruction, &mut text);
-        text
+        format(instruction, self.symbols)
     }
 
     /// The general registers that the instruction at `address` uses, in the
@@ -191,6 +180,30 @@ impl<'a> Code<'a> {
 fn general(register: Register) -> Option<Gpr> {
     let full = register.full_register();
     full.is_gpr64().then(|| Gpr::ALL[full.number()])
+}
+
+/// The instruction that `bytes` begin with, as if it stood at `address`: its text
+/// and its length; `None` if they are no instruction, or not all of one.
+pub fn disassemble(bytes: &[u8], address: u64, symbols: &Symbols) -> Option<(String, usize)> {
+    let mut decoder = Decoder::with_ip(64, bytes, address, DecoderOptions::NONE);
+    let instruction = decoder.decode();
+    (!instruction.is_invalid()).then(|| (format(&instruction, symbols), instruction.len()))
+}
+
+/// An instruction as text, with the guest's names.
+fn format(instruction: &Instruction, symbols: &Symbols) -> String {
+    let resolver = Box::new(Names(symbols.clone()));
+    let mut formatter = IntelFormatter::with_options(Some(resolver), None);
+    let options = formatter.options_mut();
+    options.set_hex_prefix("0x");
+    options.set_hex_suffix("");
+    options.set_uppercase_hex(false);
+    options.set_branch_leading_zeros(false);
+    options.set_show_branch_size(false);
+    options.set_space_after_operand_separator(true);
+    let mut text = String::new();
+    formatter.format(instruction, &mut text);
+    text
 }
 
 /// Puts the guest's names in the place of addresses.

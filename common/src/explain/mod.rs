@@ -17,6 +17,7 @@ use crate::time::grouped;
 use crate::trace::{Event, Record, Text};
 use crate::{Context, Ending, Gpr, Symbols, Time, flags};
 use code::Code;
+pub use code::disassemble;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

@@ -13,6 +13,7 @@ pub use ram::{Memory, MemoryError};
 pub use template::Template;
 pub(crate) use tlb::{Pages, Tlb};
 pub use walk::{Access, Translation, is_canonical, read_virtual, translate, write_virtual};
+pub(crate) use walk::{DIRTY, LARGE, NO_EXECUTE, PRESENT, TABLE, USER, WRITABLE};
 pub use word::Word;
 
 /// Bytes in a page, the unit of translation and of code generations.

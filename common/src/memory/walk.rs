@@ -34,16 +34,16 @@ pub struct Translation {
     pub large: bool,
 }
 
-const PRESENT: u64 = 1 << 0;
-const WRITABLE: u64 = 1 << 1;
-const USER: u64 = 1 << 2;
+pub(crate) const PRESENT: u64 = 1 << 0;
+pub(crate) const WRITABLE: u64 = 1 << 1;
+pub(crate) const USER: u64 = 1 << 2;
 const ACCESSED: u64 = 1 << 5;
-const DIRTY: u64 = 1 << 6;
-const LARGE: u64 = 1 << 7;
-const NO_EXECUTE: u64 = 1 << 63;
+pub(crate) const DIRTY: u64 = 1 << 6;
+pub(crate) const LARGE: u64 = 1 << 7;
+pub(crate) const NO_EXECUTE: u64 = 1 << 63;
 /// The address bits of an entry. Physical addresses have 40 bits here, so the
 /// bits from 40 to 51 are reserved.
-const ADDRESS: u64 = 0x0000_00ff_ffff_f000;
+pub(crate) const TABLE: u64 = 0x0000_00ff_ffff_f000;
 const RESERVED: u64 = 0x000f_ff00_0000_0000;
 
 /// Whether an address is canonical: bits 48 to 63 are copies of bit 47.
@@ -79,7 +79,7 @@ pub fn translate(space: &Space, address: u64, access: Access) -> Result<Translat
         }
         if !leaf {
             set_bits(space, slot, entry, ACCESSED);
-            table = entry & ADDRESS;
+            table = entry & TABLE;
             continue;
         }
         let allowed = (space.view == View::Kernel || rights & USER != 0)
@@ -92,7 +92,7 @@ pub fn translate(space: &Space, address: u64, access: Access) -> Result<Translat
         set_bits(space, slot, entry, ACCESSED | written);
         let within = (1 << shift) - 1;
         return Ok(Translation {
-            gpa: entry & ADDRESS & !within | address & within,
+            gpa: entry & TABLE & !within | address & within,
             user: rights & USER != 0,
             writable: rights & WRITABLE != 0,
             executable,

@@ -9,12 +9,13 @@ use crate::clock::Clock;
 use crate::engine::{self, EngineCpu, HostCpu, Told};
 use crate::frame::{End, Prepared, RegisterFile};
 use crate::panics::report_panics;
+use crate::session::Session;
 use crate::{Engine, Scenario, Writer, confine, limits};
 use common::devices::Apic;
 use common::trace::{Event, Record};
 use common::{
-    Boot, Bus, Context, Cpu, Ending, HostTimer, Image, Kick, Memory, Pcpu, Size, Symbols, Vcpu,
-    explain,
+    Boot, Bus, Context, Cpu, Ending, HostTimer, Image, Kick, Memory, Pcpu, Size, Symbols, Time,
+    Vcpu, explain,
 };
 use std::error::Error;
 use std::io;
@@ -42,6 +43,9 @@ pub trait Version {
     /// virtual CPU, this is not used.
     type VirtualCpu: Vcpu<Cpu = Box<dyn Cpu>> + Default;
 
+    /// The same, and it lets a session look at what it decides.
+    fn spied(session: &Session) -> impl Vcpu<Cpu = Box<dyn Cpu>>;
+
     /// The guest's ELF image. A version of which the student writes a part of the
     /// guest puts it together here.
     ///
@@ -60,11 +64,13 @@ pub trait Version {
 }
 
 /// Runs version `V` in the scenario that the command line names, and reports to
-/// the file that it names second: `run-v1 SCENARIO EVIDENCE`.
+/// the file that it names second: `run-v1 SCENARIO EVIDENCE`. Or to somebody who
+/// looks at the run, and listens at a socket: `run-v1 session SCENARIO SOCKET`.
 pub fn main<V: Version>() -> ExitCode {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     let done = match &arguments[..] {
         [scenario, evidence] => report::<V>(scenario, evidence),
+        [word, scenario, socket] if word.as_os_str() == "session" => look::<V>(scenario, socket),
         _ => Err("usage: SCENARIO EVIDENCE (`cargo lab run` calls this for you)".into()),
     };
     match done {
@@ -81,18 +87,40 @@ fn report<V: Version>(scenario: &Path, evidence: &Path) -> Result<(), Box<dyn Er
     let writer = Writer::create(evidence, scenario.records)?;
     limits::set(scenario.memory, scenario.patience)?;
     confine::within_folder_of(evidence)?;
+    run::<V>(&scenario, &writer, None)
+}
+
+/// Runs it for somebody who looks on, for as long as they do: neither confined
+/// nor in a hurry. Comes back only if the run cannot begin.
+fn look<V: Version>(scenario: &Path, socket: &Path) -> Result<(), Box<dyn Error>> {
+    let scenario: Scenario = serde_json::from_slice(&std::fs::read(scenario)?)?;
+    if scenario.engine != Engine::Interp {
+        return Err("only the software cpu can be looked at between two instructions".into());
+    }
+    limits::set_memory(scenario.memory)?;
+    let session = Session::begin(socket)?;
+    run::<V>(&scenario, &Writer::to(&session), Some(&session))?;
+    session.over(Time::ZERO, None)
+}
+
+fn run<V: Version>(
+    scenario: &Scenario,
+    writer: &Writer,
+    session: Option<&Session>,
+) -> Result<(), Box<dyn Error>> {
     let panics = writer.clone();
     report_panics(move |panic| panics.panic(panic));
-    let Ok(image) = catch_unwind(AssertUnwindSafe(|| V::image(&scenario))) else {
+    let Ok(image) = catch_unwind(AssertUnwindSafe(|| V::image(scenario))) else {
         return Ok(()); // the panic is on record
     };
     let image = Image::parse(&image?)?;
-    let memory = memory(&scenario, &image)?;
+    let memory = memory(scenario, &image)?;
     let boot = Boot::prepare(&memory, image.entry)?.for_vcpu(scenario.vcpu)?;
     let stand = Stand {
-        scenario: &scenario,
+        scenario,
         image: &image,
-        writer: &writer,
+        writer,
+        session,
         boot,
     };
     match scenario.engine {
@@ -118,17 +146,32 @@ struct Stand<'a> {
     scenario: &'a Scenario,
     image: &'a Image,
     writer: &'a Writer,
+    session: Option<&'a Session>,
     boot: Boot,
 }
 
 impl Stand<'_> {
     /// The version's own virtual CPU runs the guest, on the software CPU.
     fn run_on_software<V: Version>(&self, memory: Memory) {
+        match self.session {
+            None => self.run_on_software_with::<V, _>(memory, V::VirtualCpu::default),
+            Some(session) => self.run_on_software_with::<V, _>(memory, || V::spied(session)),
+        }
+    }
+
+    fn run_on_software_with<V: Version, C: Vcpu<Cpu = Box<dyn Cpu>>>(
+        &self,
+        memory: Memory,
+        make: impl FnOnce() -> C,
+    ) {
         let mut machine = self.machine::<Box<dyn Cpu>>(memory);
+        if let Some(session) = self.session {
+            machine.pcpu.inspect(session.inspector());
+        }
         let prepared = catch_unwind(AssertUnwindSafe(|| {
             V::prepare(&self.boot, machine.pcpu.context());
             self.writer.prepared(Prepared::of(machine.pcpu.context()));
-            V::VirtualCpu::default()
+            make()
         }));
         let begin = Instant::now();
         let claim = prepared
@@ -136,6 +179,9 @@ impl Stand<'_> {
             .and_then(|mut vcpu| self.run(&mut machine, |machine| V::run(&mut vcpu, machine)));
         let context = machine.pcpu.context().clone();
         self.end(&machine, begin, claim, &context, Told::default());
+        if let Some(session) = self.session {
+            session.over(machine.pcpu.now, Some(machine.pcpu.context()));
+        }
     }
 
     /// The host's CPU runs it, under the version's monitor.
@@ -156,7 +202,7 @@ impl Stand<'_> {
             scenario, writer, ..
         } = self;
         let mut pcpu = C::pcpu(0, memory, scenario.garbage);
-        watch(&mut pcpu, scenario, writer);
+        watch(&mut pcpu, scenario, writer, self.session.cloned());
         Machine {
             pcpu,
             bus: Bus::new(Box::new((*writer).clone())),
@@ -224,7 +270,7 @@ fn without_places(lines: &mut [String], symbols: &Symbols) {
 
 /// Reports every record, kicks the CPU at the entry that the scenario names,
 /// and stops a version that gets nowhere.
-fn watch<C>(pcpu: &mut Pcpu<C>, scenario: &Scenario, writer: &Writer) {
+fn watch<C>(pcpu: &mut Pcpu<C>, scenario: &Scenario, writer: &Writer, session: Option<Session>) {
     let writer = writer.clone();
     if scenario.measure {
         writer.count();
@@ -235,6 +281,9 @@ fn watch<C>(pcpu: &mut Pcpu<C>, scenario: &Scenario, writer: &Writer) {
     };
     let mut clock = Clock::new(scenario.limit);
     pcpu.recorder.record_all(Box::new(move |record| {
+        if let Some(session) = &session {
+            session.hears(record);
+        }
         writer.record(record);
         kick.look(record);
         if let Some(why) = clock.look(record.time) {

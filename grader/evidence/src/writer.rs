@@ -3,6 +3,8 @@
 use crate::Measured;
 use crate::frame::{Bytes, End, Frame, GivenUp, Panic, Prepared, SCHEMA};
 use crate::lines::LinesOut;
+use crate::out::Out;
+use crate::session::Session;
 use crate::tally::Tally;
 use common::trace::Record;
 use std::io::{self, Write};
@@ -21,7 +23,7 @@ pub const CONSOLE_BOUND: usize = 1 << 20;
 pub struct Writer(Arc<Mutex<State>>);
 
 struct State {
-    lines: LinesOut,
+    lines: Out,
     /// How many more records may be written.
     records: u64,
     /// How many records there were.
@@ -39,14 +41,23 @@ impl Writer {
     /// If the file cannot be created or written.
     pub fn create(path: &Path, records: u64) -> io::Result<Writer> {
         let schema = SCHEMA.to_string();
-        let state = State {
-            lines: LinesOut::create(path, &Frame::Begin { schema })?,
+        let lines = LinesOut::create(path, &Frame::Begin { schema })?;
+        Ok(Writer::of(Out::File(lines), records))
+    }
+
+    /// Tells everything to whoever looks at the run.
+    pub(crate) fn to(session: &Session) -> Writer {
+        Writer::of(Out::Session(session.clone()), u64::MAX)
+    }
+
+    fn of(lines: Out, records: u64) -> Writer {
+        Writer(Arc::new(Mutex::new(State {
+            lines,
             records,
             seen: 0,
             tally: None,
             console: CONSOLE_BOUND,
-        };
-        Ok(Writer(Arc::new(Mutex::new(state))))
+        })))
     }
 
     /// Reports a record, or only counts it if there were too many.

@@ -5,6 +5,8 @@ use super::scenario::Scenario;
 use crate::Measured;
 use crate::frame::Bytes;
 use crate::lines::LinesOut;
+use crate::out::Out;
+use crate::session::Session;
 use crate::tally::Tally;
 use common::trace::{Event, Record};
 use common::{Trap, sync::Mutex};
@@ -25,7 +27,7 @@ const TURNS: u64 = 200_000;
 pub(crate) struct Writer(Arc<Mutex<State>>);
 
 struct State {
-    lines: LinesOut,
+    lines: Out,
     /// What may be written in each run.
     bounds: Bounds,
     /// What may still be written in this one.
@@ -59,13 +61,28 @@ impl Writer {
                 turns: 0,
             },
         };
-        Ok(Writer(Arc::new(Mutex::new(State {
-            lines: LinesOut::create(path, &Frame::Begin { schema })?,
+        let lines = LinesOut::create(path, &Frame::Begin { schema })?;
+        let tally = scenario.measure.then(Tally::default);
+        Ok(Writer::of(Out::File(lines), bounds, tally))
+    }
+
+    /// Tells everything to whoever looks at the run.
+    pub(crate) fn to(session: &Session) -> Writer {
+        let bounds = Bounds {
+            records: u64::MAX,
+            turns: u64::MAX,
+        };
+        Writer::of(Out::Session(session.clone()), bounds, None)
+    }
+
+    fn of(lines: Out, bounds: Bounds, tally: Option<Tally>) -> Writer {
+        Writer(Arc::new(Mutex::new(State {
+            lines,
             bounds,
             left: bounds,
             seen: 0,
-            tally: scenario.measure.then(Tally::default),
-        }))))
+            tally,
+        })))
     }
 
     /// A run begins.

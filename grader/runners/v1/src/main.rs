@@ -3,8 +3,13 @@
 //! It stands outside the stage crate, so that the crate can break neither it
 //! nor the runners of other versions. It never judges.
 
-use common::{Boot, Context, Ending, Vcpu};
+#[path = "../../spy.rs"]
+mod spy;
+
+use common::{Boot, Context, Cpu, Ending, Vcpu};
+use evidence::session::Session;
 use evidence::stand::{self, Machine, Version};
+use spy::{Face, Spy};
 use std::process::ExitCode;
 
 /// Version 1: one vCPU on one physical CPU.
@@ -12,6 +17,15 @@ struct V1;
 
 impl Version for V1 {
     type VirtualCpu = v1::VirtualCpu;
+
+    fn spied(session: &Session) -> impl Vcpu<Cpu = Box<dyn Cpu>> {
+        let face = Face {
+            state: |_| Vec::new(),
+            set_interrupts: None,
+        };
+        let spy = Spy::new(v1::Core::default(), face, session);
+        v1::virtual_cpu::VirtualCpu::new(spy)
+    }
 
     fn prepare(boot: &Boot, context: &mut Context) {
         v1::prepare(boot, context);

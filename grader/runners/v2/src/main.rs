@@ -3,8 +3,15 @@
 //! It stands outside the stage crate, so that the crate can break neither it
 //! nor the runners of other versions. It never judges.
 
-use common::{Boot, Context, Ending, Vcpu};
+#[path = "../../face_v2.rs"]
+mod face_v2;
+#[path = "../../spy.rs"]
+mod spy;
+
+use common::{Boot, Context, Cpu, Ending, Vcpu};
+use evidence::session::Session;
 use evidence::stand::{self, Machine, Version};
+use spy::Spy;
 use std::process::ExitCode;
 
 /// Version 2: one vCPU on one physical CPU, and an APIC, whose timer interrupts the guest.
@@ -12,6 +19,11 @@ struct V2;
 
 impl Version for V2 {
     type VirtualCpu = v2::VirtualCpu;
+
+    fn spied(session: &Session) -> impl Vcpu<Cpu = Box<dyn Cpu>> {
+        let spy = Spy::new(v2::Core::default(), face_v2::FACE, session);
+        v1::virtual_cpu::VirtualCpu::new(spy)
+    }
 
     fn prepare(boot: &Boot, context: &mut Context) {
         v1::prepare(boot, context);

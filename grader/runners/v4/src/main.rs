@@ -4,9 +4,18 @@
 //! nor the runners of other versions. It never judges. It also joins the thread
 //! kernel with the student's pieces: their code runs in this process only.
 
-use common::{Boot, Context, Ending, Vcpu};
+#[path = "../../face_v2.rs"]
+mod face_v2;
+#[path = "../../face_v3.rs"]
+mod face_v3;
+#[path = "../../spy.rs"]
+mod spy;
+
+use common::{Boot, Context, Cpu, Ending, Vcpu};
+use evidence::session::Session;
 use evidence::stand::{self, Machine, Version};
 use evidence::{Scenario, ThreadKernel};
+use spy::Spy;
 use std::io;
 use std::process::ExitCode;
 
@@ -20,6 +29,11 @@ const _: fn(v4::Core) -> v3::Core = |core| core;
 
 impl Version for V4 {
     type VirtualCpu = v3::VirtualCpu;
+
+    fn spied(session: &Session) -> impl Vcpu<Cpu = Box<dyn Cpu>> {
+        let spy = Spy::new(v3::Core::default(), face_v3::FACE, session);
+        v1::virtual_cpu::VirtualCpu::new(spy)
+    }
 
     fn image(scenario: &Scenario) -> io::Result<Vec<u8>> {
         let Some(ThreadKernel { guest, seed }) = &scenario.threads else {

@@ -1,0 +1,184 @@
+//! A run that can be stopped, looked at, changed and taken back: what a stepper
+//! and a debugger are made of. It knows no terminal.
+//!
+//! ```text
+//!  mod.rs        a session: where the run stands, and what has happened so far
+//!    runner.rs   the runner's process and the socket to it
+//!    travel.rs   forwards and back: to a position, a time, an event, an address
+//!    change.rs   branches: what follows if something is changed
+//!  words.rs      what was seen, in words
+//! ```
+//!
+//! The version's code runs in the runner's process, never here. Whatever it does
+//! there becomes a [`Stop`] with a reason, and the session goes on: if the
+//! process dies, its last checkpoint answers in its place.
+
+mod change;
+mod runner;
+mod travel;
+pub mod words;
+
+use crate::error::LabError;
+use crate::observation::Order;
+use common::trace::{Event, Record};
+use common::{Image, Symbols};
+use evidence::session::{Answer, News, Place, Request, Stop, Until, What, Why};
+use evidence::{Bytes, Frame};
+use runner::Runner;
+use std::path::Path;
+
+/// A run that stands, most of the time.
+pub struct Session {
+    runner: Runner,
+    images: Vec<Image>,
+    stop: Stop,
+    news: Vec<News>,
+    /// How deep the checkpoint of the recorded run is that a change was made from.
+    branch: Option<u32>,
+}
+
+impl Session {
+    /// Begins a run of one VM, which stands before its first instruction (or is
+    /// over already, if the version's code did not even get there).
+    ///
+    /// # Errors
+    /// If the run cannot begin; nothing in this is the student's doing.
+    pub fn begin(runner: &Path, order: &Order) -> Result<Session, LabError> {
+        let image =
+            Image::parse(&order.image).map_err(|error| LabError::Usage(error.to_string()))?;
+        let mut runner = Runner::start(runner, order)?;
+        let stop = runner.stop()?;
+        let image = match &order.scenario.threads {
+            // What the student's pieces made of it is theirs: it may be anything.
+            Some(_) => runner.image().unwrap_or(image),
+            None => image,
+        };
+        Ok(Session::of(runner, vec![image], stop))
+    }
+
+    fn of(runner: Runner, images: Vec<Image>, stop: Stop) -> Session {
+        let mut session = Session {
+            runner,
+            images,
+            news: Vec::new(),
+            stop: stop.clone(),
+            branch: None,
+        };
+        session.stands(stop);
+        session
+    }
+
+    /// Where the run stands. Its news are in [`news`](Session::news).
+    pub fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
+    /// Whether the run is over.
+    pub fn is_over(&self) -> bool {
+        self.stop.why == Why::Over
+    }
+
+    /// All that has happened so far, in order.
+    pub fn news(&self) -> &[News] {
+        &self.news
+    }
+
+    /// The records among the news.
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
+        self.news.iter().filter_map(record)
+    }
+
+    /// What the guest has written to its console so far, if there is one VM.
+    pub fn console(&self) -> Vec<u8> {
+        let frames = self.news.iter().filter_map(|news| match &news.what {
+            What::One(Frame::Console(bytes)) => Some(&bytes.0),
+            _ => None,
+        });
+        frames.flatten().copied().collect()
+    }
+
+    /// The names of the guest that runs.
+    pub fn symbols(&self) -> &Symbols {
+        let vm = self.stop.vcpu.map_or(0, |name| name.vm as usize);
+        &self.images[vm.min(self.images.len() - 1)].symbols
+    }
+
+    /// The number of the group that the runner and its checkpoints are in.
+    pub fn process_group(&self) -> u32 {
+        self.runner.process()
+    }
+
+    /// As many of `length` bytes of memory as there are.
+    ///
+    /// # Errors
+    /// If no guest is on a physical CPU, or the runner is gone.
+    pub fn read(&mut self, place: Place, length: usize) -> Result<Vec<u8>, LabError> {
+        match self.runner.ask(&Request::Read { place, length })? {
+            Answer::Bytes(Bytes(bytes)) => Ok(bytes),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// The way of a guest-virtual address through the page tables.
+    ///
+    /// # Errors
+    /// As [`read`](Session::read).
+    pub fn walk(&mut self, address: u64) -> Result<common::inspect::Walk, LabError> {
+        match self.runner.ask(&Request::Walk { address })? {
+            Answer::Walked(walk) => Ok(walk),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// Runs on as far as `until` says, or to the end.
+    ///
+    /// # Errors
+    /// If the runner is gone, or on Ctrl-C.
+    pub fn run(&mut self, until: Until) -> Result<&Stop, LabError> {
+        self.ask_for_stop(&Request::Run(until))
+    }
+
+    fn ask_for_stop(&mut self, request: &Request) -> Result<&Stop, LabError> {
+        match self.runner.ask(request)? {
+            Answer::Stopped(stop) => {
+                self.stands(*stop);
+                Ok(&self.stop)
+            }
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// The run stands here now. What is told again, or was told by a process that
+    /// is gone, has not happened.
+    fn stands(&mut self, mut stop: Stop) {
+        self.news.truncate(stop.from as usize);
+        self.news.append(&mut stop.news);
+        if self.branch.is_some_and(|base| stop.depth <= base) {
+            self.branch = None;
+        }
+        self.stop = stop;
+    }
+}
+
+/// The record among the news, if it is one. Entries are none for people.
+pub(crate) fn record(news: &News) -> Option<&Record> {
+    match &news.what {
+        What::One(Frame::Record(record)) => Some(record),
+        What::Many(evidence::host::Frame::Record(record)) => Some(record),
+        _ => None,
+    }
+}
+
+/// The event among the news, if it is one.
+pub(crate) fn event(news: &News) -> Option<Event> {
+    record(news).map(|record| record.event)
+}
+
+fn unexpected(answer: Answer) -> LabError {
+    match answer {
+        Answer::Refused(why) => LabError::Usage(why),
+        _ => LabError::Infrastructure(String::from(
+            "the runner answers something else than it was asked",
+        )),
+    }
+}

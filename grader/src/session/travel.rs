@@ -1,0 +1,140 @@
+//! Forwards and back.
+
+use super::{Session, event};
+use crate::error::LabError;
+use common::Time;
+use evidence::session::{Kind, Request, Until, Why};
+
+impl Session {
+    /// To a position, or the first moment behind it, or the end.
+    ///
+    /// # Errors
+    /// If the runner is gone, or on Ctrl-C; so with every way from here to there.
+    pub fn go_to(&mut self, position: u64) -> Result<(), LabError> {
+        self.retreat_while(|session| session.stop.position > position)?;
+        if self.stop.position < position {
+            self.run(Until {
+                position: Some(position),
+                ..Until::default()
+            })?;
+        }
+        Ok(())
+    }
+
+    /// To the first moment at which a physical CPU has come to `time`, or the end.
+    ///
+    /// # Errors
+    /// As [`go_to`](Session::go_to).
+    pub fn go_to_time(&mut self, time: Time) -> Result<(), LabError> {
+        self.retreat_while(|session| session.stop.latest >= time)?;
+        if self.stop.latest < time {
+            self.run(Until {
+                time: Some(time),
+                ..Until::default()
+            })?;
+        }
+        Ok(())
+    }
+
+    /// So many instructions on.
+    ///
+    /// # Errors
+    /// As [`go_to`](Session::go_to).
+    pub fn step(&mut self, instructions: u64) -> Result<(), LabError> {
+        self.go_to(self.stop.position.saturating_add(instructions))
+    }
+
+    /// To the instruction before this one; says whether there is one.
+    ///
+    /// # Errors
+    /// As [`go_to`](Session::go_to).
+    pub fn step_back(&mut self) -> Result<bool, LabError> {
+        let here = self.stop.position;
+        // A tick may pass without an instruction.
+        for before in (0..here).rev() {
+            self.go_to(before)?;
+            if self.stop.position < here {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// To the next moment behind an event of this kind, or the end.
+    ///
+    /// # Errors
+    /// As [`go_to`](Session::go_to).
+    pub fn next(&mut self, kind: Kind) -> Result<(), LabError> {
+        self.run(Until {
+            kinds: vec![kind],
+            ..Until::default()
+        })?;
+        Ok(())
+    }
+
+    /// Back to the last moment before this one that was behind an event of this
+    /// kind; says whether there is one, and stays if not.
+    ///
+    /// # Errors
+    /// As [`go_to`](Session::go_to).
+    pub fn previous(&mut self, kind: Kind) -> Result<bool, LabError> {
+        let here = self.stop.position;
+        let found = self
+            .news
+            .iter()
+            .rev()
+            .find(|news| news.position < here && event(news).and_then(Kind::of) == Some(kind));
+        match found.map(|news| news.position) {
+            Some(position) => self.go_to(position).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// Back to the last moment before this one at which what `until` asks for was
+    /// so, its kinds, addresses and changes; says whether there is one. If not,
+    /// the run stands at its beginning.
+    ///
+    /// # Errors
+    /// As [`go_to`](Session::go_to).
+    pub fn back_until(&mut self, until: &Until) -> Result<bool, LabError> {
+        let mut end = self.stop.position;
+        while end > 0 {
+            self.retreat_while(|session| session.stop.position >= end)?;
+            let begin = self.stop.position;
+            let begins_there = self.stands_at(&until.addresses).then_some(begin);
+            self.run(Until {
+                position: Some(end),
+                time: None,
+                scan: true,
+                ..until.clone()
+            })?;
+            if let Some(hit) = self.stop.last_hit.or(begins_there) {
+                return self.go_to(hit).map(|()| true);
+            }
+            end = begin;
+        }
+        self.go_to(0).map(|()| false)
+    }
+
+    fn stands_at(&self, addresses: &[u64]) -> bool {
+        let scene = self.stop.scene.as_ref();
+        scene.is_some_and(|scene| addresses.contains(&scene.registers.rip))
+    }
+
+    /// Back from checkpoint to checkpoint while `further` says so, and there is
+    /// one.
+    pub(super) fn retreat_while(
+        &mut self,
+        further: impl Fn(&Session) -> bool,
+    ) -> Result<(), LabError> {
+        while further(self) && self.stop.depth > 0 {
+            self.ask_for_stop(&Request::Retreat)?;
+            if !matches!(self.stop.why, Why::Back(_)) {
+                return Err(LabError::Infrastructure(String::from(
+                    "the runner was asked to go back, and did something else",
+                )));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,333 @@
+//! Stepping through a run: it is the plain run, whatever somebody looks at, and
+//! however often they go back.
+#![cfg(unix)]
+
+mod support;
+
+use common::Time;
+use evidence::session::{Kind, Order as Wish, Place, Register, Stop, Until, What, Why};
+use evidence::{Evidence, Frame};
+use lab::compile::{Compiled, compile};
+use lab::guest::Guest;
+use lab::observation::{Order, observe};
+use lab::session::Session;
+use lab::stages::Stage;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use support::{stage, workspace};
+
+fn runner(stage: &Stage) -> PathBuf {
+    match compile(stage, &workspace()).expect("a build") {
+        Compiled::Runner(runner) => runner,
+        Compiled::Rejected(rejection) => panic!("{}", rejection.diagnostics),
+    }
+}
+
+/// The versions with one VM. `HEPTAVISOR_STAGE=v2` asks for one of them.
+fn stages() -> Vec<&'static Stage> {
+    let only = std::env::var("HEPTAVISOR_STAGE").unwrap_or_default();
+    let names = ["v1", "v2", "v3", "v4"].into_iter();
+    names
+        .filter(|name| name.contains(&only))
+        .map(stage)
+        .collect()
+}
+
+fn order(stage: &Stage, guest: &str) -> Order {
+    let mut order = Guest::find(guest, stage).expect("a guest").order(1);
+    order.scenario.records = u64::MAX;
+    order
+}
+
+fn begin(stage: &Stage, guest: &str) -> Session {
+    Session::begin(&runner(stage), &order(stage, guest)).expect("a session")
+}
+
+/// A repeatable choice: Steele, Lea and Flood's SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ mixed >> 31) % bound.max(1)
+    }
+}
+
+/// What was told, as the evidence of a plain run.
+fn evidence(session: &Session) -> Evidence {
+    let mut evidence = Evidence::default();
+    for news in session.news() {
+        match &news.what {
+            What::One(Frame::Prepared(prepared)) => evidence.prepared = Some(*prepared.clone()),
+            What::One(Frame::Record(record)) => evidence.records.push(*record),
+            What::One(Frame::Console(bytes)) => evidence.console.extend(&bytes.0),
+            What::One(Frame::End(end)) => evidence.end = Some(*end.clone()),
+            _ => {}
+        }
+    }
+    evidence
+}
+
+#[test]
+fn a_run_that_is_stopped_often_is_the_plain_run() {
+    for stage in stages() {
+        for guest in Guest::made_for(stage) {
+            let order = order(stage, guest.name());
+            let plain = observe(&runner(stage), &order, |_| {}).expect("a run");
+            let mut session = begin(stage, guest.name());
+            let mut random = Random(1);
+            for stride in (0..).map(|stop| 1 << (stop / 6).min(20)) {
+                session.step(1 + random.below(stride)).expect("a step");
+                if random.below(4) == 0 {
+                    session.step_back().expect("a step back");
+                }
+                if session.is_over() {
+                    break;
+                }
+            }
+            assert_eq!(evidence(&session), plain.evidence, "{}", guest.name());
+        }
+    }
+}
+
+/// What is the same whenever a run stands at the same position.
+fn state(session: &mut Session) -> (Stop, Vec<u8>, usize) {
+    let mut stop = session.stop().clone();
+    (stop.why, stop.depth, stop.from) = (Why::Arrived, 0, 0);
+    let memory = session.read(Place::Physical(0), 1 << 20).expect("memory");
+    (stop, memory, session.news().len())
+}
+
+#[test]
+fn at_equal_positions_the_run_is_in_equal_states_however_it_came_there() {
+    for stage in stages() {
+        let guest = Guest::made_for(stage)[0].name();
+        let mut session = begin(stage, guest);
+        session.run(Until::default()).expect("a run");
+        let end = session.stop().position;
+        let mut random = Random(7);
+        let positions: Vec<_> = (0..25).map(|_| random.below(end)).collect();
+        let mut seen = BTreeMap::new();
+        for _ in 0..100 {
+            let position = positions[random.below(25) as usize];
+            session.go_to(position).expect("a way");
+            let now = state(&mut session);
+            let before = seen.entry(position).or_insert_with(|| now.clone());
+            assert!(
+                now.0 == before.0,
+                "{}: {:?} {:?}",
+                stage.name,
+                now.0,
+                before.0
+            );
+            assert!(now.1 == before.1, "{} at {position}: memory", stage.name);
+            assert_eq!(now.2, before.2, "{} at {position}", stage.name);
+        }
+    }
+}
+
+#[test]
+fn what_happened_can_be_gone_through_in_both_directions() {
+    let mut session = begin(stage("v2"), "ticks");
+    let mut there = Vec::new();
+    for _ in 0..40 {
+        session.next(Kind::Injection).expect("a way");
+        there.push(session.stop().position);
+    }
+    let mut back = vec![session.stop().position];
+    while session.previous(Kind::Injection).expect("a way") {
+        back.push(session.stop().position);
+    }
+    back.reverse();
+    assert_eq!(there, back);
+}
+
+#[test]
+fn a_place_in_the_guest_is_found_forwards_and_backwards() {
+    let mut session = begin(stage("v2"), "ticks");
+    let handler = session
+        .symbols()
+        .address_of("tick_handler")
+        .expect("a handler");
+    let until = Until {
+        addresses: vec![handler],
+        ..Until::default()
+    };
+    let mut there = Vec::new();
+    for _ in 0..5 {
+        session.run(until.clone()).expect("a way");
+        assert_eq!(session.stop().why, Why::Address);
+        there.push(session.stop().position);
+    }
+    let mut back = vec![session.stop().position];
+    while session.back_until(&until).expect("a way") {
+        back.push(session.stop().position);
+    }
+    back.reverse();
+    assert_eq!(there, back);
+}
+
+#[test]
+fn a_time_is_found_from_both_sides() {
+    let mut session = begin(stage("v3"), "user");
+    session.go_to_time(Time(50_000)).expect("a way");
+    let here = state(&mut session);
+    session.run(Until::default()).expect("a way");
+    assert!(session.is_over());
+    session.go_to_time(Time(50_000)).expect("a way");
+    assert!(state(&mut session) == here);
+    session.step_back().expect("a way");
+    assert!(session.stop().time < Time(50_000));
+}
+
+#[test]
+fn a_change_makes_a_branch_and_leaving_it_returns_to_the_recorded_run() {
+    let mut session = begin(stage("v2"), "ticks");
+    session.go_to_time(Time(30_000)).expect("a way");
+    let here = state(&mut session);
+    let rip = session
+        .stop()
+        .scene
+        .as_ref()
+        .expect("a guest")
+        .registers
+        .rip;
+
+    session.set(Register::Rip, rip).expect("a change");
+    session
+        .write(Place::Physical(0x5000), vec![1, 2, 3])
+        .expect("a change");
+    let bytes = session.read(Place::Virtual(0x5000), 3).expect("memory");
+    assert_eq!(bytes, [1, 2, 3]);
+    session.step(1_000).expect("a step");
+    let bytes = session.read(Place::Physical(0x5000), 3).expect("memory");
+    assert_eq!(bytes, [1, 2, 3]);
+    session.go_to(session.stop().position - 500).expect("a way");
+    let bytes = session.read(Place::Physical(0x5000), 3).expect("memory");
+    assert_eq!(
+        bytes,
+        [1, 2, 3],
+        "going back inside the branch keeps the change"
+    );
+    assert!(session.is_branch());
+
+    session.leave_branch().expect("a way");
+    assert!(!session.is_branch());
+    assert!(state(&mut session) == here);
+    let plain = observe(&runner(stage("v2")), &order(stage("v2"), "ticks"), |_| {});
+    session.run(Until::default()).expect("a way");
+    assert_eq!(evidence(&session), plain.expect("a run").evidence);
+}
+
+/// The value of one item of the virtual state.
+fn item(session: &Session, name: &str) -> String {
+    let scene = session.stop().scene.as_ref().expect("a guest");
+    let found = scene.state.iter().find(|(known, _)| known == name);
+    found.expect("an item of the state").1.clone()
+}
+
+#[test]
+fn the_virtual_state_and_an_interrupt_out_of_nowhere_can_be_seen() {
+    let mut session = begin(stage("v2"), "ticks");
+    while item(&session, "IF") != "1" || item(&session, "shadow") != "0" {
+        session.step(1).expect("a step");
+    }
+    let handler = session
+        .symbols()
+        .address_of("tick_handler")
+        .expect("a handler");
+    let before = session.stop().position;
+    session.order(Wish::Inject(32)).expect("an order");
+    assert!(session.stop().position <= before + 1);
+    let scene = session.stop().scene.as_ref().expect("a guest");
+    assert_eq!(scene.registers.rip, handler);
+    assert_eq!(
+        item(&session, "IF"),
+        "0",
+        "an interrupt gate closes interrupts"
+    );
+
+    session.leave_branch().expect("a way");
+    session.order(Wish::SetInterrupts(false)).expect("an order");
+    assert_eq!(item(&session, "IF"), "0");
+}
+
+/// Not a test: the controller that the next test kills. It says who its runner is
+/// and then lets a guest run that never ends, or waits.
+#[test]
+#[ignore = "is killed by another test"]
+fn a_controller() {
+    let stage = stage("v1");
+    let mut order = order(stage, "keeper");
+    order.scenario.limit = Time::NEVER;
+    let mut session = Session::begin(&runner(stage), &order).expect("a session");
+    session.step(1_000_000).expect("a way");
+    let rip = session
+        .stop()
+        .scene
+        .as_ref()
+        .expect("a guest")
+        .registers
+        .rip;
+    let jump_to_itself = vec![0xeb, 0xfe];
+    session
+        .write(Place::Virtual(rip), jump_to_itself)
+        .expect("a change");
+    assert!(session.stop().depth >= 3);
+    println!("\ngroup {}", session.process_group());
+    match std::env::var_os("RUNS_ON") {
+        Some(_) => drop(session.run(Until::default())),
+        None => std::thread::sleep(std::time::Duration::from_secs(60)),
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn no_process_outlives_a_controller_that_is_killed() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+    for runs_on in [false, true] {
+        let mut command = Command::new(std::env::current_exe().expect("this program"));
+        command.args(["--exact", "a_controller", "--ignored", "--nocapture"]);
+        if runs_on {
+            command.env("RUNS_ON", "1");
+        }
+        let mut controller = command
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a controller");
+        let mut lines = BufReader::new(controller.stdout.take().expect("its output")).lines();
+        let group = lines.find_map(|line| Some(line.ok()?.strip_prefix("group ")?.to_string()));
+        let group = group.expect("its group");
+        std::thread::sleep(Duration::from_millis(200));
+        assert!(alive(&group) >= 4, "{}", alive(&group));
+        controller.kill().expect("killed");
+        controller.wait().expect("killed");
+        let begin = Instant::now();
+        while alive(&group) > 0 {
+            assert!(
+                begin.elapsed() < Duration::from_secs(20),
+                "somebody is left"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// How many processes of a group there are that have not ended.
+#[cfg(target_os = "linux")]
+fn alive(group: &str) -> usize {
+    let stats = std::fs::read_dir("/proc").expect("processes");
+    let stats =
+        stats.filter_map(|entry| std::fs::read_to_string(entry.ok()?.path().join("stat")).ok());
+    stats
+        .filter(|stat| {
+            let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+            let fields: Vec<_> = after_name.split_whitespace().collect();
+            matches!(fields[..], [state, _, of, ..] if state != "Z" && of == group)
+        })
+        .count()
+}
