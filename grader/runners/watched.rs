@@ -29,7 +29,8 @@ pub trait Tenant: Vcpu<Cpu: EngineCpu> {
 
 /// Makes a vCPU of what the engine has for it: the vCPU, and what is saved of it
 /// before it has ever run.
-pub type Make<V> = fn(<<V as Vcpu>::Cpu as EngineCpu>::Start) -> (V, <V as Tenant>::Saved);
+pub type Make<'a, V> =
+    &'a (dyn Fn(<<V as Vcpu>::Cpu as EngineCpu>::Start) -> (V, <V as Tenant>::Saved) + Sync);
 
 /// The version's own way to switch, with nothing added.
 impl<E: Emulate> Tenant for VirtualCpu<E> {

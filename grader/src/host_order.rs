@@ -176,6 +176,21 @@ impl HostOrder {
         self
     }
 
+    /// The scenario, with the guests' images on `desk`.
+    ///
+    /// # Errors
+    /// If they cannot be written there.
+    pub(crate) fn laid_on(&self, desk: &Desk) -> Result<Scenario, LabError> {
+        let mut scenario = self.scenario.clone();
+        for (number, vm) in self.vms.iter().enumerate() {
+            scenario.vms.push(VmSetup {
+                image: desk.write(&format!("vm-{number}.elf"), &vm.image)?,
+                ..vm.setup.clone()
+            });
+        }
+        Ok(scenario)
+    }
+
     /// The command that makes the same run under `stage`.
     pub fn command(&self, stage: &str) -> String {
         let usual = Scenario::new(Vec::new());
@@ -318,13 +333,7 @@ pub fn observe_host(
     };
     let images: Result<Vec<_>, _> = order.vms.iter().map(parse).collect();
     let desk = Desk::new()?;
-    let mut scenario = order.scenario.clone();
-    for (number, vm) in order.vms.iter().enumerate() {
-        scenario.vms.push(VmSetup {
-            image: desk.write(&format!("vm-{number}.elf"), &vm.image)?,
-            ..vm.setup.clone()
-        });
-    }
+    let scenario = order.laid_on(&desk)?;
     let mut reader = Reader::default();
     let finished = desk.run(runner, &scenario, order.backstop, |piece| {
         reader.feed(piece);

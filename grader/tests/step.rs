@@ -147,10 +147,7 @@ fn what_happened_can_be_gone_through_in_both_directions() {
 #[test]
 fn a_place_in_the_guest_is_found_forwards_and_backwards() {
     let mut session = begin(stage("v2"), "ticks");
-    let handler = session
-        .symbols()
-        .address_of("tick_handler")
-        .expect("a handler");
+    let handler = session.symbols().address_of("tick").expect("a handler");
     let until = Until {
         addresses: vec![handler],
         ..Until::default()
@@ -234,10 +231,7 @@ fn the_virtual_state_and_an_interrupt_out_of_nowhere_can_be_seen() {
     while item(&session, "IF") != "1" || item(&session, "shadow") != "0" {
         session.step(1).expect("a step");
     }
-    let handler = session
-        .symbols()
-        .address_of("tick_handler")
-        .expect("a handler");
+    let handler = session.symbols().address_of("tick").expect("a handler");
     let before = session.stop().position;
     session.order(Wish::Inject(32)).expect("an order");
     assert!(session.stop().position <= before + 1);
@@ -330,4 +324,60 @@ fn alive(group: &str) -> usize {
             matches!(fields[..], [state, _, of, ..] if state != "Z" && of == group)
         })
         .count()
+}
+
+/// Stepping back in a long run: `cargo test -p lab --test step -- --ignored
+/// how_long --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn how_long_going_back_takes() {
+    use std::time::Instant;
+    let stage = stage("v2");
+    let mut order = order(stage, "ticks");
+    order.scenario.limit = Time(100_000_000);
+    let mut session = Session::begin(&runner(stage), &order).expect("a session");
+    session.step(300_000).expect("a way");
+    let rip = session
+        .stop()
+        .scene
+        .as_ref()
+        .expect("a guest")
+        .registers
+        .rip;
+    // xor loop for ever: lea rax, [rax+1]; jmp back
+    session
+        .write(
+            Place::Virtual(rip),
+            vec![0x48, 0x8d, 0x40, 0x01, 0xeb, 0xfa],
+        )
+        .expect("a change");
+    let begin = Instant::now();
+    session.run(Until::default()).expect("a way");
+    println!(
+        "there: {:?}, {} checkpoints, position {}",
+        begin.elapsed(),
+        session.stop().depth,
+        session.stop().position
+    );
+    for _ in 0..4 {
+        let begin = Instant::now();
+        session.step_back().expect("a way");
+        println!(
+            "one back: {:?}, position {}",
+            begin.elapsed(),
+            session.stop().position
+        );
+    }
+    for position in [99_000_000, 50_000_000, 80_000_000, 400_000] {
+        let begin = Instant::now();
+        session.go_to(position).expect("a way");
+        println!(
+            "to {position}: {:?}, {:?}",
+            begin.elapsed(),
+            session.stop().depth
+        );
+        let begin = Instant::now();
+        session.step_back().expect("a way");
+        println!("one back: {:?}", begin.elapsed());
+    }
 }

@@ -19,6 +19,7 @@ mod travel;
 pub mod words;
 
 use crate::error::LabError;
+use crate::host_order::{HostOrder, VmOrder};
 use crate::observation::Order;
 use common::trace::{Event, Record};
 use common::{Image, Symbols};
@@ -54,6 +55,23 @@ impl Session {
             None => image,
         };
         Ok(Session::of(runner, vec![image], stop))
+    }
+
+    /// The same for a set of VMs.
+    ///
+    /// # Errors
+    /// As [`begin`](Session::begin), and if the order asks for threads of the host,
+    /// or for another engine than the software CPU.
+    pub fn begin_host(runner: &Path, order: &HostOrder) -> Result<Session, LabError> {
+        let parse = |vm: &VmOrder| {
+            Image::parse(&vm.image)
+                .map_err(|error| LabError::Usage(format!("{}: {error}", vm.name)))
+        };
+        let images: Result<Vec<_>, _> = order.vms.iter().map(parse).collect();
+        let images = images?;
+        let mut runner = Runner::start_host(runner, order)?;
+        let stop = runner.stop()?;
+        Ok(Session::of(runner, images, stop))
     }
 
     fn of(runner: Runner, images: Vec<Image>, stop: Stop) -> Session {

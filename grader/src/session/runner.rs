@@ -3,6 +3,7 @@
 use crate::child::{self, Guard};
 use crate::desk::Desk;
 use crate::error::LabError;
+use crate::host_order::HostOrder;
 use crate::interrupt;
 use crate::observation::Order;
 use common::Image;
@@ -33,6 +34,13 @@ impl Runner {
         let desk = Desk::new()?;
         let mut scenario = order.scenario.clone();
         scenario.image = desk.write("guest.elf", &order.image)?;
+        Runner::with(program, desk, &scenario)
+    }
+
+    /// Starts a runner of many VMs.
+    pub(super) fn start_host(program: &Path, order: &HostOrder) -> Result<Runner, LabError> {
+        let desk = Desk::new()?;
+        let scenario = order.laid_on(&desk)?;
         Runner::with(program, desk, &scenario)
     }
 

@@ -9,6 +9,7 @@ use super::watch::{Console, Watch};
 use super::writer::Writer;
 use crate::engine::{Begun, EngineCpu, HostCpu, Prepare};
 use crate::panics::report_panics;
+use crate::session::Session;
 use crate::{Engine, confine, limits};
 use common::devices::Apic;
 use common::drive::{self, Stepper};
@@ -30,6 +31,7 @@ pub struct Host<C: EngineCpu> {
     watch: Arc<Watch>,
     pcpus: Vec<Pcpu<C>>,
     vms: Vec<VmParts<C>>,
+    session: Option<Session>,
 }
 
 /// What a version makes a VM of.
@@ -61,7 +63,8 @@ const THREAD: u64 = 80 << 20;
 
 /// Runs a version in the scenario that the command line names, once for each of
 /// its seeds, and reports to the file that it names second: `run-v5 SCENARIO
-/// EVIDENCE`.
+/// EVIDENCE`. Or once for somebody who looks at the run, and listens at a socket:
+/// `run-v5 session SCENARIO SOCKET`.
 ///
 /// `interp` and `kvm` make the version's scheduler for VMs on that engine and
 /// give it to [`Host::step`] or [`Host::drive`].
@@ -73,6 +76,9 @@ pub fn main(
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     let done = match &arguments[..] {
         [scenario, evidence] => report(prepare, interp, kvm, scenario, evidence),
+        [word, scenario, socket] if word.as_os_str() == "session" => {
+            look(prepare, interp, scenario, socket)
+        }
         _ => Err("usage: SCENARIO EVIDENCE (`cargo lab run` calls this for you)".into()),
     };
     match done {
@@ -96,13 +102,7 @@ fn report(
     let guests: u64 = scenario.vms.iter().map(|vm| vm.memory).sum();
     limits::set(guests + scenario.pcpus as u64 * THREAD, scenario.patience)?;
     confine::within_folder_of(evidence)?;
-    let panics = writer.clone();
-    report_panics(move |panic| panics.put(&Frame::Panic(panic)));
-    let image = |vm: &VmSetup| -> Result<Image, Box<dyn Error>> {
-        Ok(Image::parse(&std::fs::read(&vm.image)?)?)
-    };
-    let images: Result<Vec<_>, _> = scenario.vms.iter().map(image).collect();
-    let images = Arc::new(images?);
+    let images = begin(&scenario, &writer)?;
     for later in 0..scenario.seeds.max(1) {
         let order = scenario.order.later(later);
         let scenario = Arc::new(Scenario {
@@ -111,8 +111,8 @@ fn report(
         });
         writer.run(order.seed().unwrap_or(0));
         let ran = catch_unwind(AssertUnwindSafe(|| match scenario.engine {
-            Engine::Interp => Host::new(&scenario, &images, &writer, prepare).map(&interp),
-            Engine::Kvm => Host::new(&scenario, &images, &writer, prepare).map(&kvm),
+            Engine::Interp => Host::new(&scenario, &images, &writer, prepare, None).map(&interp),
+            Engine::Kvm => Host::new(&scenario, &images, &writer, prepare, None).map(&kvm),
         }));
         match ran {
             Ok(Ok(())) => {}
@@ -126,12 +126,52 @@ fn report(
     Ok(())
 }
 
+/// What is there before a run: the guests.
+fn begin(scenario: &Scenario, writer: &Writer) -> Result<Arc<Vec<Image>>, Box<dyn Error>> {
+    let panics = writer.clone();
+    report_panics(move |panic| panics.put(&Frame::Panic(panic)));
+    let image = |vm: &VmSetup| -> Result<Image, Box<dyn Error>> {
+        Ok(Image::parse(&std::fs::read(&vm.image)?)?)
+    };
+    let images: Result<Vec<_>, _> = scenario.vms.iter().map(image).collect();
+    Ok(Arc::new(images?))
+}
+
+/// Runs it for somebody who looks on, for as long as they do: neither confined
+/// nor in a hurry. Comes back only if the run cannot begin.
+fn look(
+    prepare: Prepare,
+    interp: impl Fn(Host<Box<dyn Cpu>>),
+    scenario: &Path,
+    socket: &Path,
+) -> Result<(), Box<dyn Error>> {
+    let scenario: Scenario = serde_json::from_slice(&std::fs::read(scenario)?)?;
+    if scenario.engine != Engine::Interp {
+        return Err("only the software cpu can be looked at between two instructions".into());
+    }
+    if scenario.order == Order::Threads {
+        return Err("with threads of the host no run is like another: there is no way back".into());
+    }
+    limits::set_memory(scenario.vms.iter().map(|vm| vm.memory).sum())?;
+    let session = Session::begin(socket)?;
+    let writer = Writer::to(&session);
+    let images = begin(&scenario, &writer)?;
+    let scenario = Arc::new(scenario);
+    // A panic is on record.
+    catch_unwind(AssertUnwindSafe(|| {
+        Host::new(&scenario, &images, &writer, prepare, Some(&session)).map(&interp)
+    }))
+    .unwrap_or(Ok(()))?;
+    session.over(Time::ZERO, None)
+}
+
 impl<C: EngineCpu> Host<C> {
     pub(crate) fn new(
         scenario: &Arc<Scenario>,
         images: &Arc<Vec<Image>>,
         writer: &Writer,
         prepare: Prepare,
+        session: Option<&Session>,
     ) -> Result<Host<C>, Box<dyn Error>> {
         let machines = scenario.vms.iter().zip(&**images);
         let machines = machines.map(|(setup, image)| machine::<C>(setup, image, prepare));
@@ -150,12 +190,18 @@ impl<C: EngineCpu> Host<C> {
             scenario: Arc::clone(scenario),
             images: Arc::clone(images),
             memories,
-            pcpus: pcpus(scenario, &watch)?,
+            pcpus: pcpus(scenario, &watch, session)?,
             vms: vms
                 .map(|((setup, starts), vm)| parts(setup, starts, vm, &watch))
                 .collect(),
             watch,
+            session: session.cloned(),
         })
+    }
+
+    /// Who looks at the run, if somebody does.
+    pub fn session(&self) -> Option<Session> {
+        self.session.clone()
     }
 
     /// How long a turn is, in ticks.
@@ -217,6 +263,7 @@ impl<C: EngineCpu> Host<C> {
             watch,
             mut pcpus,
             vms,
+            session,
         } = self;
         let reporter = Reporter {
             images: &images,
@@ -244,6 +291,9 @@ impl<C: EngineCpu> Host<C> {
             records: watch.writer.seen(),
             measured: watch.writer.measured(took, watch.emulated()),
         }));
+        if let Some(session) = session {
+            session.over(now, None);
+        }
     }
 }
 
@@ -293,11 +343,19 @@ fn parts<C: EngineCpu>(
 fn pcpus<C: EngineCpu>(
     scenario: &Scenario,
     watch: &Arc<Watch>,
+    session: Option<&Session>,
 ) -> Result<Vec<Pcpu<C>>, Box<dyn Error>> {
     let pcpu = |id| -> Result<Pcpu<C>, Box<dyn Error>> {
         let garbage = scenario.garbage.wrapping_add(id as u64);
         let mut pcpu = C::pcpu(id, Memory::new(PAGE_SIZE)?, garbage);
-        let sink = Arc::clone(watch).sink(scenario.limit);
+        let mut sink = Arc::clone(watch).sink(scenario.limit);
+        if let Some(session) = session.cloned() {
+            pcpu.inspect(session.inspector());
+            sink = Box::new(move |record| {
+                session.hears(record);
+                sink(record);
+            });
+        }
         pcpu.recorder.record_all(sink);
         Ok(pcpu)
     };

@@ -5,6 +5,12 @@
 
 #[path = "../../claim.rs"]
 mod claim;
+#[path = "../../face_v2.rs"]
+mod face_v2;
+#[path = "../../face_v3.rs"]
+mod face_v3;
+#[path = "../../spy.rs"]
+mod spy;
 #[path = "../../watched.rs"]
 mod watched;
 
@@ -12,21 +18,24 @@ use common::drive::Progress;
 use common::{Kick, Pcpu, Time};
 use evidence::engine::HardwareVcpu;
 use evidence::host::{self, Claim, Deed, Host, Hypervisor, VmParts};
+use evidence::session::Session;
+use spy::Spy;
 use std::process::ExitCode;
+use v1::virtual_cpu::VirtualCpu;
 use v5::{Id, LifecycleError, Processor, Scheduler, Vm, Weight};
 use watched::{Make, Tenant, Watched};
 
 /// Version 5: many VMs on one physical CPU.
-struct V5<V: Tenant> {
+struct V5<'a, V: Tenant> {
     scheduler: Scheduler<Watched<V>>,
-    make: Make<V>,
+    make: Make<'a, V>,
     /// The physical CPU's, for when it sleeps and there is something to do.
     kick: Kick,
     sleeps: bool,
 }
 
-impl<V: Tenant> V5<V> {
-    fn new(host: &Host<V::Cpu>, make: Make<V>) -> V5<V> {
+impl<'a, V: Tenant> V5<'a, V> {
+    fn new(host: &Host<V::Cpu>, make: Make<'a, V>) -> V5<'a, V> {
         let [kick] = &host.kicks()[..] else {
             panic!("version 5 has one physical cpu");
         };
@@ -51,7 +60,7 @@ impl<V: Tenant> V5<V> {
     }
 }
 
-impl<V: Tenant> Hypervisor for V5<V> {
+impl<V: Tenant> Hypervisor for V5<'_, V> {
     type Cpu = V::Cpu;
 
     fn create(&mut self, parts: VmParts<V::Cpu>) {
@@ -86,15 +95,23 @@ impl<V: Tenant> Hypervisor for V5<V> {
     }
 }
 
-fn run<V: Tenant>(host: Host<V::Cpu>, make: Make<V>) {
+fn run<V: Tenant>(host: Host<V::Cpu>, make: Make<'_, V>) {
     let version = V5::new(&host, make);
     host.step(version);
+}
+
+/// The version's own virtual CPU, with somebody who looks at what it decides.
+fn spied(session: &Session) -> VirtualCpu<Spy<v3::Core>> {
+    VirtualCpu::new(Spy::new(v3::Core::default(), face_v3::FACE, session))
 }
 
 fn main() -> ExitCode {
     host::main(
         v1::prepare,
-        |host| run::<v3::VirtualCpu>(host, |context| (v3::VirtualCpu::default(), context)),
-        |host| run::<HardwareVcpu>(host, |vcpu| (vcpu, ())),
+        |host| match host.session() {
+            None => run(host, &|context| (v3::VirtualCpu::default(), context)),
+            Some(session) => run(host, &|context| (spied(&session), context)),
+        },
+        |host| run::<HardwareVcpu>(host, &|vcpu| (vcpu, ())),
     )
 }

@@ -6,8 +6,14 @@
 
 #[path = "../../claim.rs"]
 mod claim;
+#[path = "../../face_v2.rs"]
+mod face_v2;
+#[path = "../../face_v3.rs"]
+mod face_v3;
 #[path = "../../orders_v6.rs"]
 mod orders;
+#[path = "../../spy.rs"]
+mod spy;
 #[path = "../../watched.rs"]
 mod watched;
 
@@ -15,7 +21,10 @@ use common::drive::Progress;
 use common::{Pcpu, Time};
 use evidence::engine::HardwareVcpu;
 use evidence::host::{self, Claim, Deed, Host, Hypervisor, VmParts};
+use evidence::session::Session;
+use spy::Spy;
 use std::process::ExitCode;
+use v1::virtual_cpu::VirtualCpu;
 use v5::{Id, Processor, Vm, Weight};
 use v6::{Affinity, Scheduler, Settings};
 use watched::{Make, Tenant, Watched};
@@ -23,7 +32,7 @@ use watched::{Make, Tenant, Watched};
 /// Version 6: many VMs on many physical CPUs, which share this.
 struct V6<'a, V: Tenant> {
     scheduler: &'a Scheduler<Vm<Watched<V>>>,
-    make: Make<V>,
+    make: Make<'a, V>,
 }
 
 impl<V: Tenant> Clone for V6<'_, V> {
@@ -86,9 +95,14 @@ fn in_words(error: impl std::error::Error) -> String {
     error.to_string()
 }
 
-fn run<V: Tenant>(host: Host<V::Cpu>, make: Make<V>) {
+fn run<V: Tenant>(host: Host<V::Cpu>, make: Make<'_, V>) {
     let scheduler = &Scheduler::new(host.kicks(), host.slice());
     host.drive(V6 { scheduler, make });
+}
+
+/// The version's own virtual CPU, with somebody who looks at what it decides.
+fn spied(session: &Session) -> VirtualCpu<Spy<v3::Core>> {
+    VirtualCpu::new(Spy::new(v3::Core::default(), face_v3::FACE, session))
 }
 
 fn main() -> ExitCode {
@@ -97,7 +111,10 @@ fn main() -> ExitCode {
     }
     host::main(
         v1::prepare,
-        |host| run::<v3::VirtualCpu>(host, |context| (v3::VirtualCpu::default(), context)),
-        |host| run::<HardwareVcpu>(host, |vcpu| (vcpu, ())),
+        |host| match host.session() {
+            None => run(host, &|context| (v3::VirtualCpu::default(), context)),
+            Some(session) => run(host, &|context| (spied(&session), context)),
+        },
+        |host| run::<HardwareVcpu>(host, &|vcpu| (vcpu, ())),
     )
 }

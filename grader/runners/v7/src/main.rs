@@ -6,15 +6,23 @@
 
 #[path = "../../claim.rs"]
 mod claim;
+#[path = "../../face_v2.rs"]
+mod face_v2;
+#[path = "../../face_v3.rs"]
+mod face_v3;
 #[path = "../../orders_v7.rs"]
 mod orders;
+#[path = "../../spy.rs"]
+mod spy;
 #[path = "../../watched.rs"]
 mod watched;
 
 use common::drive::Progress;
-use common::{Context, PauseFilter, Pcpu, Time};
+use common::{PauseFilter, Pcpu, Time};
 use evidence::engine::HardwareVcpu;
 use evidence::host::{self, Claim, Deed, Host, Hypervisor, Policy, VmParts};
+use evidence::session::Session;
+use spy::{Face, Spy};
 use std::process::ExitCode;
 use v5::{Id, LifecycleError, Processor, Weight};
 use v6::{Affinity, Settings};
@@ -24,7 +32,7 @@ use watched::{Make, Tenant, Watched};
 /// Version 7: VMs with many vCPUs on many physical CPUs, which share this.
 struct V7<'a, V: Tenant> {
     scheduler: &'a Scheduler<Watched<V>>,
-    make: Make<V>,
+    make: Make<'a, V>,
 }
 
 /// A loop that has paused so often, with so few instructions between two pauses,
@@ -110,7 +118,7 @@ fn in_words(error: impl std::error::Error) -> String {
     error.to_string()
 }
 
-fn run<V: Tenant>(host: Host<V::Cpu>, make: Make<V>) {
+fn run<V: Tenant>(host: Host<V::Cpu>, make: Make<'_, V>) {
     let mitigation = match host.policy() {
         Policy::None => Mitigation::None,
         Policy::SpinExits => Mitigation::SpinExits,
@@ -121,15 +129,15 @@ fn run<V: Tenant>(host: Host<V::Cpu>, make: Make<V>) {
     host.drive(V7 { scheduler, make });
 }
 
-/// The version's own virtual CPU, and the context in which it begins.
-fn on_software(context: Context) -> (VirtualCpu, Context) {
-    (VirtualCpu::new(Core::new(None)), context)
-}
-
-/// The same, and it tells of spin loops.
-fn on_watchful_software(context: Context) -> (VirtualCpu, Context) {
-    let filter = PauseFilter::new(PAUSES, GAP);
-    (VirtualCpu::new(Core::new(Some(filter))), context)
+/// The version's own virtual CPU, with somebody who looks at what it decides.
+fn spied(core: Core, session: &Session) -> v1::virtual_cpu::VirtualCpu<Spy<Core>> {
+    let face = Face {
+        state: |core: &Core| face_v3::state(&core.below),
+        set_interrupts: Some(|core: &mut Core, open| {
+            face_v2::set_interrupts(&mut core.below.below, open);
+        }),
+    };
+    v1::virtual_cpu::VirtualCpu::new(Spy::new(core, face, session))
 }
 
 fn main() -> ExitCode {
@@ -138,10 +146,17 @@ fn main() -> ExitCode {
     }
     host::main(
         v1::prepare,
-        |host| match host.policy() {
-            Policy::SpinExits => run(host, on_watchful_software),
-            _ => run(host, on_software),
+        |host| {
+            let filter = match host.policy() {
+                Policy::SpinExits => Some(PauseFilter::new(PAUSES, GAP)),
+                _ => None,
+            };
+            let core = || Core::new(filter);
+            match host.session() {
+                None => run(host, &|context| (VirtualCpu::new(core()), context)),
+                Some(session) => run(host, &|context| (spied(core(), &session), context)),
+            }
         },
-        |host| run::<HardwareVcpu>(host, |vcpu| (vcpu, ())),
+        |host| run::<HardwareVcpu>(host, &|vcpu| (vcpu, ())),
     )
 }
