@@ -109,8 +109,12 @@ impl<E: Emulate> Emulate for Spy<E> {
     }
 
     fn on_trap(&mut self, context: &mut Context, trap: Trap) -> Next {
+        let before = context.rip;
         let next = self.below.on_trap(context, trap);
-        self.session.decided(Decision::OnTrap(in_words(next)));
+        self.session.decided(Decision::OnTrap {
+            rip: [before, context.rip],
+            next: in_words(next),
+        });
         next
     }
 

@@ -146,6 +146,7 @@ fn collect(
 /// A child that does not outlive its guard, nor does anything it started.
 pub(crate) struct Guard(Child);
 
+#[cfg(unix)]
 impl Guard {
     /// The number of its process, and of its group.
     pub(crate) fn id(&self) -> u32 {

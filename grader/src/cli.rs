@@ -17,6 +17,7 @@ use std::path::PathBuf;
   cargo lab run v1                     boot the first guest, see its console
   cargo lab run v1 --guest halt --trace
                                        watch another one, trap by trap
+  cargo lab step v2                    walk through a run, forwards and back
   cargo lab grade v1                   points, and what is wrong
   cargo lab doctor                     what this host can do, and what to mend
   cargo lab compare v2                 what the hardware takes over, in numbers
@@ -52,6 +53,20 @@ Examples:
   cargo lab run v5 --vm ticks --vm ticks --at 50000:pause:1 --at 400000:resume:1"
     )]
     Run(RunArguments),
+    /// Step through a run, instruction by instruction, forwards and back
+    #[command(
+        after_help = "Takes what `cargo lab run` takes, and shows for each moment the guest's \
+instruction, what it changed, and what the virtual CPU decided. --at with a number alone is the time \
+to begin at.
+
+Examples:
+  cargo lab step v2                    from the first instruction
+  cargo lab step v2 --at 5000          from time 5,000
+  cargo lab step v2 --from 5000 --to 5400 > moments.txt
+                                       as plain text, for a diff or a report
+  cargo lab step v5 --vm ticks --vm hog"
+    )]
+    Step(StepArguments),
     /// Grade versions: what is right, what is not, where and why
     #[command(after_help = "Examples:
   cargo lab grade                      every version there is
@@ -224,6 +239,20 @@ pub enum PolicyName {
     YieldPort,
     /// The vCPUs of a VM run together or not at all.
     CoScheduling,
+}
+
+/// What to step through.
+#[derive(Debug, Args)]
+pub struct StepArguments {
+    /// Plain text: from this time on [default: that of --at, else 0]
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<u64>,
+    /// Plain text: up to this time [default: 100 ticks]
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<u64>,
+    /// The run.
+    #[command(flatten)]
+    pub run: RunArguments,
 }
 
 /// What to grade.

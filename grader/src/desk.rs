@@ -39,6 +39,7 @@ impl Desk {
     }
 
     /// The path of a file there.
+    #[cfg(unix)]
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

@@ -5,6 +5,7 @@
 //!  commands      what the `cargo lab` command does
 //!    doctor      what this host can do           <- engine: which one a run gets
 //!    compare     one workload on every engine
+//!    step        a run that is stopped, changed and taken back   <- session
 //!    grade       builds a version, makes its checks, says the verdict
 //!      checks    what must hold of each version
 //!      compile   builds the runner               <- the student's code

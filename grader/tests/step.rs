@@ -5,15 +5,17 @@
 mod support;
 
 use common::Time;
-use evidence::session::{Kind, Order as Wish, Place, Register, Stop, Until, What, Why};
-use evidence::{Evidence, Frame};
+use evidence::session::{Gone, Kind, Order as Wish, Place, Register, Stop, Until, What, Why};
+use evidence::{Evidence, Frame, host};
 use lab::compile::{Compiled, compile};
 use lab::guest::Guest;
+use lab::host_order::{HostOrder, VmOrder, observe_host};
 use lab::observation::{Order, observe};
 use lab::session::Session;
 use lab::stages::Stage;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use support::scratch::Scratch;
 use support::{stage, workspace};
 
 fn runner(stage: &Stage) -> PathBuf {
@@ -74,21 +76,90 @@ fn evidence(session: &Session) -> Evidence {
 fn a_run_that_is_stopped_often_is_the_plain_run() {
     for stage in stages() {
         for guest in Guest::made_for(stage) {
-            let order = order(stage, guest.name());
-            let plain = observe(&runner(stage), &order, |_| {}).expect("a run");
-            let mut session = begin(stage, guest.name());
-            let mut random = Random(1);
-            for stride in (0..).map(|stop| 1 << (stop / 6).min(20)) {
-                session.step(1 + random.below(stride)).expect("a step");
-                if random.below(4) == 0 {
-                    session.step_back().expect("a step back");
-                }
-                if session.is_over() {
-                    break;
-                }
+            let mut order = order(stage, guest.name());
+            // Two never end, and have a record for nearly every instruction.
+            if ["flood", "masked"].contains(&guest.name()) {
+                order.scenario.limit = Time(100_000);
             }
+            let plain = observe(&runner(stage), &order, |_| {}).expect("a run");
+            let mut session = Session::begin(&runner(stage), &order).expect("a session");
+            wander(&mut session);
             assert_eq!(evidence(&session), plain.evidence, "{}", guest.name());
         }
+    }
+}
+
+/// Orders of the versions with many VMs: with sleepers, on several physical CPUs,
+/// in both orders, with locks.
+fn host_orders() -> Vec<(&'static Stage, HostOrder)> {
+    let only = std::env::var("HEPTAVISOR_STAGE").unwrap_or_default();
+    let vms = |stage, names: &[&str]| {
+        let vm = |name: &&str| VmOrder::new(Guest::find(name, stage).expect("a guest"), 1);
+        let mut order = HostOrder::new(names.iter().map(vm)).limit(1_000_000);
+        order.scenario.records = u64::MAX;
+        order
+    };
+    let [v5, v6, v7] = ["v5", "v6", "v7"].map(stage);
+    let orders = vec![
+        (v5, vms(v5, &["talker", "hog", "ticks"])),
+        (v6, vms(v6, &["talker", "hog", "ticks"]).pcpus(2)),
+        (
+            v6,
+            vms(v6, &["talker", "hog", "ticks"])
+                .pcpus(3)
+                .order(host::Order::Adversarial(5)),
+        ),
+        (v7, vms(v7, &["contended", "talker"]).pcpus(2)),
+        (
+            v7,
+            vms(v7, &["contended", "hog"])
+                .pcpus(2)
+                .policy(host::Policy::SpinExits),
+        ),
+    ];
+    orders
+        .into_iter()
+        .filter(|(stage, _)| stage.name.contains(&only))
+        .collect()
+}
+
+/// Stops often, goes back now and then, and comes to the end.
+fn wander(session: &mut Session) {
+    let mut random = Random(1);
+    for stride in (0..).map(|stop| 1 << (stop / 6).min(20)) {
+        session.step(1 + random.below(stride)).expect("a step");
+        if random.below(16) == 0 {
+            session.step_back().expect("a step back");
+        }
+        if session.is_over() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_run_of_many_vms_that_is_stopped_often_is_the_plain_run() {
+    for (stage, order) in host_orders() {
+        let plain = observe_host(&runner(stage), order.clone(), |_| {}).expect("a run");
+        let plain = &plain.evidence.runs[0];
+        let mut session = Session::begin_host(&runner(stage), &order).expect("a session");
+        wander(&mut session);
+        let mut end = None;
+        let mut records = Vec::new();
+        let mut consoles = BTreeMap::<u32, Vec<u8>>::new();
+        for news in session.news() {
+            match &news.what {
+                What::Many(host::Frame::Record(record)) => records.push(*record),
+                What::Many(host::Frame::Console { vm, bytes }) => {
+                    consoles.entry(*vm).or_default().extend(&bytes.0);
+                }
+                What::Many(host::Frame::End(is)) => end = Some(is.clone()),
+                _ => {}
+            }
+        }
+        assert!(records == plain.records, "{}", stage.name);
+        assert_eq!(consoles, plain.consoles, "{}", stage.name);
+        assert_eq!(end, plain.end, "{}", stage.name);
     }
 }
 
@@ -96,15 +167,21 @@ fn a_run_that_is_stopped_often_is_the_plain_run() {
 fn state(session: &mut Session) -> (Stop, Vec<u8>, usize) {
     let mut stop = session.stop().clone();
     (stop.why, stop.depth, stop.from) = (Why::Arrived, 0, 0);
-    let memory = session.read(Place::Physical(0), 1 << 20).expect("memory");
-    (stop, memory, session.news().len())
+    let memory = session.read(Place::Physical(0), 1 << 20);
+    (stop, memory.unwrap_or_default(), session.news().len())
 }
 
 #[test]
 fn at_equal_positions_the_run_is_in_equal_states_however_it_came_there() {
-    for stage in stages() {
-        let guest = Guest::made_for(stage)[0].name();
-        let mut session = begin(stage, guest);
+    let mut sessions: Vec<_> = stages()
+        .into_iter()
+        .map(|stage| (stage, begin(stage, Guest::made_for(stage)[0].name())))
+        .collect();
+    sessions.extend(host_orders().into_iter().map(|(stage, order)| {
+        let session = Session::begin_host(&runner(stage), &order);
+        (stage, session.expect("a session"))
+    }));
+    for (stage, mut session) in sessions {
         session.run(Until::default()).expect("a run");
         let end = session.stop().position;
         let mut random = Random(7);
@@ -324,6 +401,39 @@ fn alive(group: &str) -> usize {
             matches!(fields[..], [state, _, of, ..] if state != "Z" && of == group)
         })
         .count()
+}
+
+/// What a version's code may do when its guest halts, and why the run stands then.
+const MISDEEDS: [(&str, Why); 4] = [
+    ("panic!(\"here\");", Why::Over),
+    ("loop {}", Why::Back(Gone::Hung)),
+    ("std::process::abort();", Why::Back(Gone::Signal(6))),
+    ("std::process::exit(3);", Why::Back(Gone::Exited(3))),
+];
+
+#[test]
+fn whatever_the_code_does_the_session_goes_on() {
+    let scratch = Scratch::of(&workspace());
+    let file = stage("v1").sources(&scratch.workspace).join("monitor.rs");
+    let text = std::fs::read_to_string(&file).expect("the monitor");
+    let halted = "return ControlFlow::Break(Ending::Halted);";
+    assert!(text.contains(halted));
+    for (misdeed, why) in MISDEEDS {
+        std::fs::write(&file, text.replace(halted, misdeed)).expect("a change");
+        let Ok(Compiled::Runner(runner)) = compile(stage("v1"), &scratch.workspace) else {
+            panic!("{misdeed} does not compile");
+        };
+        let order = order(stage("v1"), "halt");
+        let mut session = Session::begin(&runner, &order).expect("a session");
+        session.run(Until::default()).expect("a way");
+        assert_eq!(session.stop().why, why, "{misdeed}");
+        let panics = |what: &What| matches!(what, What::One(Frame::Panic(_)));
+        let panicked = session.news().iter().any(|news| panics(&news.what));
+        assert_eq!(panicked, why == Why::Over, "{misdeed}");
+        session.go_to(0).expect("a way");
+        assert_eq!(session.stop().position, 0);
+        assert!(session.stop().scene.is_some());
+    }
 }
 
 /// Stepping back in a long run: `cargo test -p lab --test step -- --ignored

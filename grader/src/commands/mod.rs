@@ -12,6 +12,8 @@ mod paint;
 mod run;
 mod run_host;
 mod say;
+#[cfg(unix)]
+mod step;
 
 use self::say::say;
 use crate::cli::{Cli, Command};
@@ -38,6 +40,12 @@ pub fn carry_out(cli: Cli) -> Result<u8, LabError> {
         None => overview::show(&workspace()?),
         Some(Command::List) => list::show(&workspace()?),
         Some(Command::Run(arguments)) => run::run(&workspace()?, &arguments),
+        #[cfg(unix)]
+        Some(Command::Step(arguments)) => step::step(&workspace()?, arguments),
+        #[cfg(not(unix))]
+        Some(Command::Step(_)) => Err(LabError::Usage(String::from(
+            "step needs a host that can copy a running process, as Linux and macOS can",
+        ))),
         Some(Command::Grade(arguments)) => grade::grade(&workspace()?, &arguments),
         Some(Command::Compare(arguments)) => compare::compare(&workspace()?, &arguments),
         Some(Command::Batch(arguments)) => batch::batch(&workspace()?, &arguments),

@@ -63,7 +63,11 @@ pub(super) fn runner(workspace: &Workspace, stage: &Stage) -> Result<Option<Path
     }
 }
 
-fn order(stage: &Stage, engine: Engine, arguments: &RunArguments) -> Result<Order, LabError> {
+pub(super) fn order(
+    stage: &Stage,
+    engine: Engine,
+    arguments: &RunArguments,
+) -> Result<Order, LabError> {
     only_for_many(&arguments.host, stage)?;
     let SingleArguments {
         tick,

@@ -54,7 +54,11 @@ pub(super) fn show_piece(stage: &Stage) -> &'static [&'static str] {
     }
 }
 
-fn order(stage: &Stage, engine: Engine, arguments: &RunArguments) -> Result<HostOrder, LabError> {
+pub(super) fn order(
+    stage: &Stage,
+    engine: Engine,
+    arguments: &RunArguments,
+) -> Result<HostOrder, LabError> {
     let SingleArguments {
         tick,
         vcpu,

@@ -21,7 +21,7 @@ pub mod words;
 use crate::error::LabError;
 use crate::host_order::{HostOrder, VmOrder};
 use crate::observation::Order;
-use common::trace::{Event, Record};
+use common::trace::{Event, Record, VcpuName};
 use common::{Image, Symbols};
 use evidence::session::{Answer, News, Place, Request, Stop, Until, What, Why};
 use evidence::{Bytes, Frame};
@@ -86,6 +86,12 @@ impl Session {
         session
     }
 
+    /// From now on asks this now and then while the run goes on; it stops where it
+    /// is when the answer is yes.
+    pub fn stop_when(&mut self, wants_stop: impl FnMut() -> bool + 'static) {
+        self.runner.wants_stop = Box::new(wants_stop);
+    }
+
     /// Where the run stands. Its news are in [`news`](Session::news).
     pub fn stop(&self) -> &Stop {
         &self.stop
@@ -117,7 +123,12 @@ impl Session {
 
     /// The names of the guest that runs.
     pub fn symbols(&self) -> &Symbols {
-        let vm = self.stop.vcpu.map_or(0, |name| name.vm as usize);
+        self.symbols_of(self.stop.vcpu)
+    }
+
+    /// The names of the guest of a vCPU; of the first VM if none is meant.
+    pub fn symbols_of(&self, vcpu: Option<VcpuName>) -> &Symbols {
+        let vm = vcpu.map_or(0, |name| name.vm as usize);
         &self.images[vm.min(self.images.len() - 1)].symbols
     }
 

@@ -14,10 +14,13 @@ use std::io::ErrorKind;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often it is looked for Ctrl-C while the run goes on.
 const GLANCE: Duration = Duration::from_millis(50);
+
+/// A run that takes longer can be stopped.
+const LONG: Duration = Duration::from_millis(500);
 
 /// A runner with its checkpoints. They do not outlive this value.
 pub(super) struct Runner {
@@ -25,7 +28,7 @@ pub(super) struct Runner {
     process: Guard,
     desk: Desk,
     /// Asked now and then while a run goes on, whether it is to stop.
-    pub(super) wants_stop: Box<dyn FnMut() -> bool + Send>,
+    pub(super) wants_stop: Box<dyn FnMut() -> bool>,
 }
 
 impl Runner {
@@ -77,6 +80,10 @@ impl Runner {
     /// Asks something, and waits for the answer.
     pub(super) fn ask(&mut self, request: &Request) -> Result<Answer, LabError> {
         self.post.send(request).map_err(|_| self.gone())?;
+        match request {
+            Request::Run(_) => self.wait_for_run()?,
+            _ => self.wait()?,
+        }
         self.receive()
     }
 
@@ -88,18 +95,31 @@ impl Runner {
         }
     }
 
-    fn receive(&mut self) -> Result<Answer, LabError> {
-        let mut told = false;
+    /// Waits for the answer.
+    fn wait(&mut self) -> Result<(), LabError> {
         while !self.post.wait(GLANCE).map_err(|_| self.gone())? {
             interrupt::check()?;
-            if !told && (self.wants_stop)() {
-                self.post
-                    .send(&Request::Interrupt)
-                    .map_err(|_| self.gone())?;
-                told = true;
+        }
+        Ok(())
+    }
+
+    /// The same while a run goes on. If it takes long, somebody may be impatient.
+    fn wait_for_run(&mut self) -> Result<(), LabError> {
+        let begin = Instant::now();
+        while !self.post.wait(GLANCE).map_err(|_| self.gone())? {
+            interrupt::check()?;
+            if begin.elapsed() > LONG && (self.wants_stop)() {
+                let asked = self.post.send(&Request::Interrupt);
+                asked.map_err(|_| self.gone())?;
+                return self.wait();
             }
         }
-        self.post.receive().map_err(|_| self.gone())
+        Ok(())
+    }
+
+    fn receive(&mut self) -> Result<Answer, LabError> {
+        self.wait()?;
+        self.post.answer().map_err(|_| self.gone())
     }
 
     /// The image that the runner has put together.

@@ -50,14 +50,31 @@ impl Session {
     /// As [`go_to`](Session::go_to).
     pub fn step_back(&mut self) -> Result<bool, LabError> {
         let here = self.stop.position;
-        // A tick may pass without an instruction.
-        for before in (0..here).rev() {
-            self.go_to(before)?;
+        // Ticks may pass without an instruction: then the way back is longer.
+        for way in (0..64).map(|doublings| 1 << doublings) {
+            self.go_to(here.saturating_sub(way))?;
             if self.stop.position < here {
-                return Ok(true);
+                return self.approach(here).map(|()| true);
+            }
+            if way >= here {
+                break;
             }
         }
         Ok(false)
+    }
+
+    /// On, instruction by instruction, to the last one before a position.
+    fn approach(&mut self, position: u64) -> Result<(), LabError> {
+        loop {
+            let last = self.stop.position;
+            if last + 1 >= position {
+                return Ok(());
+            }
+            self.step(1)?;
+            if self.stop.position >= position {
+                return self.go_to(last);
+            }
+        }
     }
 
     /// To the next moment behind an event of this kind, or the end.

@@ -1,5 +1,6 @@
 //! The socket between the two: one JSON value a line, in both directions.
 
+use super::protocol::Answer;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
@@ -65,11 +66,20 @@ impl Post {
         }
     }
 
+    /// Waits for an answer, which can be long. (It is read here, in a crate that is
+    /// always optimised.)
+    ///
+    /// # Errors
+    /// If the other end is closed or sends something else.
+    pub fn answer(&mut self) -> io::Result<Answer> {
+        self.receive()
+    }
+
     /// Waits for a value.
     ///
     /// # Errors
     /// If the other end is closed or sends something else.
-    pub fn receive<T: DeserializeOwned>(&mut self) -> io::Result<T> {
+    pub(super) fn receive<T: DeserializeOwned>(&mut self) -> io::Result<T> {
         self.line.clear();
         self.stream.read_until(b'\n', &mut self.line)?;
         match self.line.last() {

@@ -292,7 +292,12 @@ impl From<host::Frame> for What {
 #[serde(rename_all = "kebab-case")]
 pub enum Decision {
     /// Asked about a trap, it said this.
-    OnTrap(Next),
+    OnTrap {
+        /// RIP before and after.
+        rip: [u64; 2],
+        /// What it said.
+        next: Next,
+    },
     /// Asked before an entry, it said that this comes first.
     BeforeEntry(Next),
     /// Asked before an entry, it let the guest run one instruction only.

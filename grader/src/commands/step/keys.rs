@@ -1,0 +1,351 @@
+//! What each key does.
+
+use super::lost;
+use super::screen::{KeyCode, KeyEvent, KeyModifiers, Row, Screen, somebody_is_impatient};
+use super::view::{self, LEAST, plain};
+use crate::error::LabError;
+use crate::interrupt;
+use crate::session::{Session, words};
+use common::{Gpr, Time};
+use evidence::session::{Kind, Order, Place, Register, Scene, Until};
+use std::time::Duration;
+
+const HELP: &str = "\
+ n  right  space   the next instruction
+ p  left           the one before
+ t  T              the next trap, the one before
+ e  E              the next exit, the one before
+ i  I              the next injected interrupt, the one before
+ s  S              the next switch of who runs, the one before
+ d  D              the next access to a device, the one before
+ a  A              on to a symbol or an address, back to it
+ g                 go to a time, forwards or back
+ /                 on to the next event that has these words
+ r                 on to the end; any key stops there
+ m                 show memory, and how an address is mapped
+ c                 change something, and see what follows:
+                     rax=5   rip=tick   flags=0   [0x5000]=1f 2e
+                     IF=0    inject 32
+ l                 leave the change: back to the recorded run
+ q                 quit
+
+ Stars mark what has changed since the last stop. Going back is exact.";
+
+const HINT: &str =
+    "n next  p back  t trap  e exit  i injection  s switch  g time  a symbol  ? help  q quit";
+
+const KINDS: [Kind; 5] = [
+    Kind::Trap,
+    Kind::Exit,
+    Kind::Injection,
+    Kind::Switch,
+    Kind::Device,
+];
+
+/// Shows a run on the terminal until somebody quits.
+pub(super) fn look(mut session: Session, title: &str) -> Result<u8, LabError> {
+    let screen = Screen::take().map_err(failed)?;
+    session.stop_when(somebody_is_impatient);
+    let mut desk = Looker {
+        session,
+        screen,
+        title: title.to_string(),
+        before: None,
+        message: HINT.to_string(),
+    };
+    desk.all().map(|()| 0)
+}
+
+/// Somebody in front of a run.
+struct Looker {
+    session: Session,
+    screen: Screen,
+    title: String,
+    /// The guest at the last stop.
+    before: Option<Scene>,
+    message: String,
+}
+
+impl Looker {
+    fn all(&mut self) -> Result<(), LabError> {
+        loop {
+            self.show()?;
+            let key = self.key()?;
+            if matches!(key.code, KeyCode::Char('q')) || is_ctrl_c(key) {
+                return Ok(());
+            }
+            let before = self.session.stop().scene.clone();
+            self.message = String::from(HINT);
+            match self.act(key.code) {
+                Ok(true) => self.before = before,
+                Ok(false) => {}
+                // What cannot be done is said, and nothing is lost by it.
+                Err(LabError::Usage(why)) => self.message = why,
+                Err(error) => return Err(error),
+            }
+            if let Some(words) = lost(self.session.stop()) {
+                self.message = words;
+            }
+        }
+    }
+
+    fn show(&mut self) -> Result<(), LabError> {
+        let size = self.screen.size();
+        let rows = if size.0 < LEAST.0 || size.1 < LEAST.1 {
+            let (columns, rows) = LEAST;
+            vec![
+                plain(format!("this terminal has {} x {}", size.0, size.1)),
+                plain(format!("make it {columns} x {rows} or larger")),
+                plain(String::from("(q quits)")),
+            ]
+        } else {
+            let before = self.before.as_ref();
+            view::screen(&mut self.session, before, &self.title, &self.message, size)?
+        };
+        self.screen.show(&rows).map_err(failed)
+    }
+
+    /// Waits for a key. Shows everything anew if the terminal has another size.
+    fn key(&mut self) -> Result<KeyEvent, LabError> {
+        let mut size = self.screen.size();
+        loop {
+            interrupt::check()?;
+            if let Some(key) = self
+                .screen
+                .key(Duration::from_millis(200))
+                .map_err(failed)?
+            {
+                return Ok(key);
+            }
+            if size != self.screen.size() {
+                size = self.screen.size();
+                self.show()?;
+            }
+        }
+    }
+
+    /// Does what a key asks for; says whether the run stands elsewhere now.
+    fn act(&mut self, key: KeyCode) -> Result<bool, LabError> {
+        let session = &mut self.session;
+        match key {
+            KeyCode::Char('n' | ' ') | KeyCode::Right => session.step(1)?,
+            KeyCode::Char('p') | KeyCode::Left => {
+                if !session.step_back()? {
+                    self.message = String::from("this is the beginning");
+                }
+            }
+            KeyCode::Char('t') => session.next(Kind::Trap)?,
+            KeyCode::Char('e') => session.next(Kind::Exit)?,
+            KeyCode::Char('i') => session.next(Kind::Injection)?,
+            KeyCode::Char('s') => session.next(Kind::Switch)?,
+            KeyCode::Char('d') => session.next(Kind::Device)?,
+            KeyCode::Char('T') => self.previous(Kind::Trap)?,
+            KeyCode::Char('E') => self.previous(Kind::Exit)?,
+            KeyCode::Char('I') => self.previous(Kind::Injection)?,
+            KeyCode::Char('S') => self.previous(Kind::Switch)?,
+            KeyCode::Char('D') => self.previous(Kind::Device)?,
+            KeyCode::Char('r') => drop(session.run(Until::default())?),
+            KeyCode::Char('l') => session.leave_branch()?,
+            KeyCode::Char('g') => {
+                let Some(time) = self.ask("go to time")? else {
+                    return Ok(false);
+                };
+                let digits = time.replace([',', '_'], "");
+                let time = digits
+                    .parse()
+                    .map_err(|_| no(&time, "a time is a number of ticks"))?;
+                self.session.go_to_time(Time(time))?;
+            }
+            KeyCode::Char('a') => return self.find_address(false),
+            KeyCode::Char('A') => return self.find_address(true),
+            KeyCode::Char('/') => return self.search(),
+            KeyCode::Char('c') => return self.change(),
+            KeyCode::Char('m') => return self.memory().map(|()| false),
+            KeyCode::Char('?') => {
+                let lines = HELP.lines().map(|line| plain(line.to_string()));
+                return self.page(lines.collect()).map(|()| false);
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn previous(&mut self, kind: Kind) -> Result<(), LabError> {
+        if !self.session.previous(kind)? {
+            self.message = String::from("there is none before this moment");
+        }
+        Ok(())
+    }
+
+    fn find_address(&mut self, back: bool) -> Result<bool, LabError> {
+        let question = if back {
+            "back to symbol"
+        } else {
+            "on to symbol"
+        };
+        let Some(text) = self.ask(question)? else {
+            return Ok(false);
+        };
+        let until = Until {
+            addresses: vec![self.number(&text)?],
+            ..Until::default()
+        };
+        if !back {
+            self.session.run(until)?;
+        } else if !self.session.back_until(&until)? {
+            self.message = String::from("the guest was not there before: this is the beginning");
+        }
+        Ok(true)
+    }
+
+    fn search(&mut self) -> Result<bool, LabError> {
+        let Some(wanted) = self.ask("search for")? else {
+            return Ok(false);
+        };
+        let until = Until {
+            kinds: KINDS.to_vec(),
+            ..Until::default()
+        };
+        while !self.session.is_over() {
+            let told = self.session.news().len();
+            self.session.run(until.clone())?;
+            let symbols = self.session.symbols();
+            let news = self.session.news().get(told..).unwrap_or_default();
+            let found = news.iter().filter_map(|news| words::news(news, symbols));
+            if found
+                .into_iter()
+                .any(|(who, what)| format!("{who} {what}").contains(&wanted))
+            {
+                return Ok(true);
+            }
+            if somebody_is_impatient() || lost(self.session.stop()).is_some() {
+                return Ok(true);
+            }
+        }
+        self.message = format!("'{wanted}' does not happen any more: this is the end");
+        Ok(true)
+    }
+
+    fn change(&mut self) -> Result<bool, LabError> {
+        let Some(text) = self.ask("change")? else {
+            return Ok(false);
+        };
+        if let Some(vector) = text.strip_prefix("inject ") {
+            let vector = vector.trim().parse();
+            let vector = vector.map_err(|_| no(&text, "a vector is a number from 0 to 255"))?;
+            self.session.order(Order::Inject(vector))?;
+            return Ok(true);
+        }
+        let Some((what, value)) = text.split_once('=') else {
+            return Err(no(
+                &text,
+                "write such as rax=5, IF=0, [0x5000]=1f or inject 32",
+            ));
+        };
+        let (what, value) = (what.trim(), value.trim());
+        if what == "IF" {
+            self.session
+                .order(Order::SetInterrupts(self.number(value)? != 0))?;
+        } else if let Some(place) = what
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+        {
+            let bytes = value
+                .split_whitespace()
+                .map(|byte| u8::from_str_radix(byte, 16));
+            let bytes: Result<Vec<_>, _> = bytes.collect();
+            let bytes = bytes.map_err(|_| no(value, "bytes are pairs of hexadecimal digits"))?;
+            let address = self.number(place)?;
+            self.session.write(Place::Virtual(address), bytes)?;
+        } else {
+            let register = register(what)?;
+            let value = self.number(value)?;
+            self.session.set(register, value)?;
+        }
+        Ok(true)
+    }
+
+    fn memory(&mut self) -> Result<(), LabError> {
+        let Some(text) = self.ask("show address")? else {
+            return Ok(());
+        };
+        let address = self.number(&text)?;
+        let walk = self.session.walk(address)?;
+        let bytes = self.session.read(Place::Virtual(address), 128)?;
+        self.page(view::page(&walk, &bytes))
+    }
+
+    /// A number, hexadecimal with 0x, or the address of a name.
+    fn number(&self, text: &str) -> Result<u64, LabError> {
+        let text = text.trim();
+        let number = match text.strip_prefix("0x") {
+            Some(digits) => u64::from_str_radix(digits, 16).ok(),
+            None => text.parse().ok(),
+        };
+        let named = self.session.symbols().address_of(text);
+        let scene = self.session.stop().scene.as_ref();
+        let held = Gpr::ALL.iter().find(|register| register.name() == text);
+        let held = held.and_then(|register| Some(scene?.registers.get(*register)));
+        number.or(named).or(held).ok_or_else(|| {
+            no(
+                text,
+                "must be a number such as 80 or 0x50, a register, or a name of the guest",
+            )
+        })
+    }
+
+    /// Shows a page of text until a key is pressed.
+    fn page(&mut self, mut rows: Vec<Row>) -> Result<(), LabError> {
+        rows.insert(0, Row::default());
+        rows.push(Row::default());
+        rows.push(plain(String::from(" (any key goes on)")));
+        self.screen.show(&rows).map_err(failed)?;
+        self.key().map(drop)
+    }
+
+    /// Asks for a line; `None` if nothing is given.
+    fn ask(&mut self, question: &str) -> Result<Option<String>, LabError> {
+        let mut text = String::new();
+        loop {
+            self.message = format!("{question}: {text}_");
+            self.show()?;
+            let key = self.key()?;
+            match key.code {
+                _ if is_ctrl_c(key) => text.clear(),
+                KeyCode::Char(letter) => text.push(letter),
+                KeyCode::Backspace => drop(text.pop()),
+                KeyCode::Enter | KeyCode::Esc => {}
+                _ => continue,
+            }
+            if matches!(key.code, KeyCode::Enter | KeyCode::Esc) || is_ctrl_c(key) {
+                self.message = String::from(HINT);
+                let given = key.code == KeyCode::Enter && !text.trim().is_empty();
+                return Ok(given.then(|| text.trim().to_string()));
+            }
+        }
+    }
+}
+
+fn register(name: &str) -> Result<Register, LabError> {
+    let general = Gpr::ALL
+        .into_iter()
+        .find(|register| register.name() == name);
+    match (general, name) {
+        (Some(general), _) => Ok(Register::General(general)),
+        (None, "rip") => Ok(Register::Rip),
+        (None, "flags") => Ok(Register::Flags),
+        _ => Err(no(name, "is no register: rax to r15, rip or flags")),
+    }
+}
+
+fn is_ctrl_c(key: KeyEvent) -> bool {
+    key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL)
+}
+
+fn no(text: &str, why: &str) -> LabError {
+    LabError::Usage(format!("'{text}': {why}"))
+}
+
+fn failed(error: std::io::Error) -> LabError {
+    LabError::infrastructure("the terminal cannot be used", error)
+}

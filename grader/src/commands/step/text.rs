@@ -1,0 +1,95 @@
+//! A range of moments as plain text.
+
+use super::lost;
+use crate::commands::say::{note, say};
+use crate::error::LabError;
+use crate::session::{Session, words};
+use common::Time;
+use evidence::session::Stop;
+
+/// The head of the columns that say who runs where.
+const WHO: &str = "who                 ";
+
+/// Shows each moment between two times.
+pub(super) fn show(session: &mut Session, from: Time, to: Time) -> Result<u8, LabError> {
+    session.go_to_time(from)?;
+    let who = session.stop().vcpu.map_or("", |_| WHO);
+    say!(
+        "{:>12}  {who}{:<20}  {:<6}  {:<34}  what it changed",
+        "time",
+        "where",
+        "mode",
+        "next"
+    );
+    // What came before the first moment belongs to it only at the very beginning.
+    let told = match from {
+        Time::ZERO => 0,
+        _ => session.news().len(),
+    };
+    let mut told = tell(session, told);
+    while !session.is_over() && session.stop().latest <= to {
+        let before = session.stop().clone();
+        session.step(1)?;
+        if let Some(words) = lost(session.stop()) {
+            note!("{words}");
+            return Ok(1);
+        }
+        line(session, &before);
+        told = tell(session, told);
+        state(&before, session.stop());
+    }
+    if session.is_over() {
+        tell(session, told);
+        let panicked = session.news().iter().any(|news| {
+            words::news(news, session.symbols()).is_some_and(|(who, _)| who == "panic")
+        });
+        return Ok(u8::from(panicked));
+    }
+    Ok(0)
+}
+
+/// A moment: the instruction, and what it changed.
+fn line(session: &Session, before: &Stop) {
+    let Some(scene) = &before.scene else {
+        return;
+    };
+    let symbols = session.symbols_of(before.vcpu);
+    let place = symbols.place(scene.registers.rip).to_string();
+    let instruction = words::instruction(scene, symbols);
+    let same_vcpu = before.vcpu == session.stop().vcpu;
+    let after = session.stop().scene.as_ref().filter(|_| same_vcpu);
+    let changed = after.map_or(Vec::new(), |after| words::changed_registers(scene, after));
+    let who = before.vcpu.map_or(String::new(), |name| {
+        format!("cpu {} {:<12}  ", before.pcpu, name.to_string())
+    });
+    let moment = format!(
+        "{:>12}  {who}{place:<20}  {:<6}  {instruction:<34}  {}",
+        before.time,
+        words::mode(scene),
+        changed.join(", ")
+    );
+    say!("{}", moment.trim_end());
+}
+
+/// What happened since so many news, each on a line.
+fn tell(session: &Session, told: usize) -> usize {
+    let news = &session.news()[told.min(session.news().len())..];
+    for (who, what) in news
+        .iter()
+        .filter_map(|news| words::news(news, session.symbols()))
+    {
+        say!("{:>14}{who:<7} {what}", "");
+    }
+    session.news().len()
+}
+
+/// What became of the virtual state.
+fn state(before: &Stop, after: &Stop) {
+    let (Some(old), Some(new)) = (&before.scene, &after.scene) else {
+        return;
+    };
+    let changed = words::changed_state(old, new);
+    if before.vcpu == after.vcpu && !changed.is_empty() {
+        say!("{:>14}{:<7} {}", "", "state", changed.join(", "));
+    }
+}

@@ -1,0 +1,217 @@
+//! `cargo lab step` as people use it: as plain text, and in a real terminal.
+#![cfg(unix)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::thread;
+use std::time::{Duration, Instant};
+
+fn lab(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
+    command.args(arguments).output().expect("the lab command")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("text")
+}
+
+/// The lines of a range, each with single spaces.
+fn moments(arguments: &[&str]) -> Vec<String> {
+    let output = lab(arguments);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let text = text(&output.stdout);
+    let single = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    text.lines().map(single).collect()
+}
+
+#[test]
+fn a_held_tick_is_told_as_a_story() {
+    let lines = moments(&["step", "v2", "--from", "20000", "--to", "20310"]);
+    let story = [
+        "vmm refuses vector 32: the guest has interrupts closed",
+        "vmm something is due, and held: the monitor waits for interrupts to open",
+        "trap sti",
+        "vmm lets one instruction run, and looks again: the shadow of sti",
+        "state IF 0 → 1, shadow 0 → 1",
+        "inject vector 32",
+        "state IF 1 → 0, shadow 1 → 0",
+    ];
+    let mut lines = lines.iter();
+    for wanted in story {
+        assert!(
+            lines.any(|line| line.starts_with(wanted)),
+            "no '{wanted}' where it should be"
+        );
+    }
+}
+
+#[test]
+fn a_system_call_shows_both_modes() {
+    let lines = moments(&["step", "v3", "--at", "20000", "--to", "20060"]);
+    let call = lines.iter().position(|line| line.ends_with("user syscall"));
+    let after = &lines[call.expect("a system call") + 1..];
+    assert_eq!(after[0], "trap syscall");
+    assert_eq!(
+        after[1],
+        "vmm emulates it, and the guest goes on at system_call"
+    );
+    assert!(
+        after[2].starts_with("state mode user → kernel, IF 1 → 0"),
+        "{}",
+        after[2]
+    );
+}
+
+#[test]
+fn of_many_vms_it_is_told_who_runs_where() {
+    let range = ["--from", "0", "--to", "1500"];
+    let run = [
+        "step", "v6", "--vm", "hog", "--vm", "talker", "--vm", "hog", "--pcpus", "2",
+    ];
+    let lines = moments(&[&run[..], &range[..]].concat());
+    for wanted in ["runs vm 0 on cpu", "runs vm 2 on cpu"] {
+        assert!(
+            lines.iter().any(|line| line.starts_with(wanted)),
+            "no '{wanted}'"
+        );
+    }
+    assert!(lines.iter().any(|line| line.contains("cpu 1 vm")));
+}
+
+#[test]
+fn what_cannot_be_stepped_through_is_refused_with_a_reason() {
+    for (arguments, reason) in [
+        (&["step", "v6", "--order", "threads"][..], "no way back"),
+        (
+            &["step", "v2", "--from", "5", "--to", "4"],
+            "nothing between them",
+        ),
+        (&["step", "v2", "--trace"], "every moment is shown anyway"),
+        (&["step", "v2", "--at", "5", "--at", "6"], "where to begin"),
+    ] {
+        let output = lab(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&output.stderr).contains(reason), "{output:?}");
+    }
+}
+
+/// A terminal of this size with the stepper in it; `None` where there is no tmux.
+struct Terminal {
+    socket: String,
+}
+
+impl Terminal {
+    fn with(name: &str, (columns, rows): (u16, u16), step: &str) -> Option<Terminal> {
+        let there = Command::new("tmux").arg("-V").output().is_ok();
+        let required = std::env::var("HEPTAVISOR_REQUIRE").unwrap_or_default();
+        assert!(
+            there || !required.contains("tmux"),
+            "HEPTAVISOR_REQUIRE names tmux, but there is none"
+        );
+        if !there {
+            eprintln!("skipped: there is no tmux");
+            return None;
+        }
+        let terminal = Terminal {
+            socket: format!("heptavisor-{name}-{}", std::process::id()),
+        };
+        let lab = Path::new(env!("CARGO_BIN_EXE_lab")).display();
+        let shell = format!("'{lab}' step {step}; echo \"left with $?\"; sleep 60");
+        let size = [columns.to_string(), rows.to_string()];
+        terminal.tmux(&["new-session", "-d", "-x", &size[0], "-y", &size[1], &shell]);
+        Some(terminal)
+    }
+
+    fn tmux(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new("tmux");
+        command.args(["-L", &self.socket]).args(arguments);
+        text(&command.output().expect("tmux").stdout)
+    }
+
+    /// Presses keys, one after the other.
+    fn press(&self, keys: &[&str]) {
+        for key in keys {
+            self.tmux(&["send-keys", key]);
+        }
+    }
+
+    /// Waits until all of this is to be seen.
+    fn sees(&self, wanted: &[&str]) -> String {
+        let begin = Instant::now();
+        loop {
+            let screen = self.tmux(&["capture-pane", "-p"]);
+            if wanted.iter().all(|words| screen.contains(words)) {
+                return screen;
+            }
+            assert!(
+                begin.elapsed() < Duration::from_secs(120),
+                "no {wanted:?}:\n{screen}"
+            );
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.tmux(&["kill-server"]);
+    }
+}
+
+#[test]
+fn in_a_terminal_one_goes_forwards_and_back_changes_something_and_leaves() {
+    let Some(terminal) = Terminal::with("walk", (110, 34), "v2") else {
+        return;
+    };
+    terminal.sees(&["v2   time 0 ", "▶ start", "mode kernel"]);
+    terminal.press(&["i"]);
+    terminal.sees(&["time 20,302", "▶ tick ", "inject  vector 32"]);
+    terminal.press(&["n"]);
+    terminal.sees(&["time 20,303", "▶ tick+0x02"]);
+    terminal.press(&["p"]);
+    terminal.sees(&["time 20,302", "▶ tick "]);
+    terminal.press(&["c", "r", "a", "x", "=", "0", "x", "7", "7", "Enter"]);
+    terminal.sees(&["CHANGED", "*rax 77 "]);
+    terminal.press(&["l"]);
+    let screen = terminal.sees(&["time 20,302", "*rax c300"]);
+    assert!(!screen.contains("CHANGED"), "{screen}");
+    terminal.press(&["g", "5", ",", "0", "0", "0", "Enter"]);
+    terminal.sees(&["time 5,000"]);
+    terminal.press(&["a", "t", "i", "c", "k", "Enter"]);
+    terminal.sees(&["time 20,302", "▶ tick "]);
+    terminal.press(&["m", "t", "i", "c", "k", "Enter"]);
+    terminal.sees(&["level 4", "guest-physical 0x10", "kernel: read"]);
+    terminal.press(&["x", "?"]);
+    terminal.sees(&["leave the change"]);
+    terminal.press(&["x", "q"]);
+    terminal.sees(&["left with 0"]);
+}
+
+#[test]
+fn a_run_that_never_ends_stops_at_a_key() {
+    let Some(terminal) = Terminal::with("endless", (90, 30), "v1 --guest endless --limit never")
+    else {
+        return;
+    };
+    terminal.sees(&["v1   time 0 ", "▶ start"]);
+    terminal.press(&["r"]);
+    thread::sleep(Duration::from_secs(2));
+    terminal.press(&["x"]);
+    let begin = Instant::now();
+    while terminal.sees(&["v1   time"]).contains("time 0 ") {
+        assert!(begin.elapsed() < Duration::from_secs(60), "it runs on");
+        thread::sleep(Duration::from_millis(50));
+    }
+    terminal.press(&["q"]);
+    terminal.sees(&["left with 0"]);
+}
+
+#[test]
+fn a_terminal_that_is_too_small_says_how_large_it_must_be() {
+    let Some(terminal) = Terminal::with("small", (60, 10), "v1") else {
+        return;
+    };
+    terminal.sees(&["60 x 10", "80 x 24 or larger"]);
+    terminal.press(&["C-c"]);
+    terminal.sees(&["left with 0"]);
+}
