@@ -469,6 +469,19 @@ fn how_long_going_back_takes() {
         session.stop().depth,
         session.stop().position
     );
+    let end = session.stop().position;
+    session.go_to(end - 10_000_000).expect("a way");
+    let begin = Instant::now();
+    let nowhere = Until {
+        addresses: vec![1],
+        position: Some(end),
+        ..Until::default()
+    };
+    session.run(nowhere).expect("a way");
+    println!(
+        "to no address in 10,000,000 instructions: {:?}",
+        begin.elapsed()
+    );
     for _ in 0..4 {
         let begin = Instant::now();
         session.step_back().expect("a way");

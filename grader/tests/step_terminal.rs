@@ -86,6 +86,7 @@ fn what_cannot_be_stepped_through_is_refused_with_a_reason() {
             &["step", "v2", "--from", "5", "--to", "4"],
             "nothing between them",
         ),
+        (&["step", "v2", "--engine", "kvm"], "Step on interp"),
         (&["step", "v2", "--trace"], "every moment is shown anyway"),
         (&["step", "v2", "--at", "5", "--at", "6"], "where to begin"),
     ] {

@@ -58,7 +58,8 @@ pub(super) struct Looker {
     /// It may not go on from here without leaving a checkpoint.
     pub(super) keep: bool,
     next_care: u64,
-    next_checkpoint: u64,
+    /// Where the last checkpoint was made, or refused.
+    last_checkpoint: u64,
 }
 
 impl Session {
@@ -90,7 +91,7 @@ impl Session {
             last_hit: None,
             keep: true,
             next_care: CARE,
-            next_checkpoint: NEAR,
+            last_checkpoint: 0,
         }))))
     }
 
@@ -277,11 +278,11 @@ impl Looker {
                 _ => checkpoint::retreat(),
             }
         }
-        if self.position < self.next_checkpoint || self.depth >= MOST {
+        if self.position < self.next_checkpoint() || self.depth >= MOST {
             return None;
         }
         // A host that refuses is not asked again soon; it goes on without.
-        self.next_checkpoint = after(self.position);
+        self.last_checkpoint = self.position;
         self.checkpoint().ok().flatten().map(Why::Back)
     }
 
@@ -298,7 +299,7 @@ impl Looker {
             Made::Above => {
                 self.depth += 1;
                 self.keep = false;
-                self.next_checkpoint = after(self.position);
+                self.last_checkpoint = self.position;
                 self.rest();
                 Ok(None)
             }
@@ -317,9 +318,13 @@ impl Looker {
         self.last_hit = None;
         self.rest();
     }
-}
 
-/// Where the next checkpoint after one here is due.
-fn after(position: u64) -> u64 {
-    position + NEAR.max(position / PART)
+    /// Where the next checkpoint is due. Towards a position that was asked for
+    /// they come closer together: who goes there will look around.
+    fn next_checkpoint(&self) -> u64 {
+        let last = self.last_checkpoint;
+        let half_way = self.until.position.map(|end| end.saturating_sub(last) / 2);
+        let distance = half_way.unwrap_or(u64::MAX).min(last / PART);
+        last + distance.max(NEAR)
+    }
 }

@@ -1,13 +1,14 @@
 //! What each key does.
 
 use super::lost;
+use super::order::{Change, no, number};
 use super::screen::{KeyCode, KeyEvent, KeyModifiers, Row, Screen, somebody_is_impatient};
 use super::view::{self, LEAST, plain};
 use crate::error::LabError;
 use crate::interrupt;
 use crate::session::{Session, words};
-use common::{Gpr, Time};
-use evidence::session::{Kind, Order, Place, Register, Scene, Until};
+use common::Time;
+use evidence::session::{Kind, Place, Scene, Until};
 use std::time::Duration;
 
 const HELP: &str = "\
@@ -187,7 +188,7 @@ impl Looker {
             return Ok(false);
         };
         let until = Until {
-            addresses: vec![self.number(&text)?],
+            addresses: vec![number(&text, &self.session)?],
             ..Until::default()
         };
         if !back {
@@ -230,37 +231,11 @@ impl Looker {
         let Some(text) = self.ask("change")? else {
             return Ok(false);
         };
-        if let Some(vector) = text.strip_prefix("inject ") {
-            let vector = vector.trim().parse();
-            let vector = vector.map_err(|_| no(&text, "a vector is a number from 0 to 255"))?;
-            self.session.order(Order::Inject(vector))?;
-            return Ok(true);
-        }
-        let Some((what, value)) = text.split_once('=') else {
-            return Err(no(
-                &text,
-                "write such as rax=5, IF=0, [0x5000]=1f or inject 32",
-            ));
-        };
-        let (what, value) = (what.trim(), value.trim());
-        if what == "IF" {
-            self.session
-                .order(Order::SetInterrupts(self.number(value)? != 0))?;
-        } else if let Some(place) = what
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-        {
-            let bytes = value
-                .split_whitespace()
-                .map(|byte| u8::from_str_radix(byte, 16));
-            let bytes: Result<Vec<_>, _> = bytes.collect();
-            let bytes = bytes.map_err(|_| no(value, "bytes are pairs of hexadecimal digits"))?;
-            let address = self.number(place)?;
-            self.session.write(Place::Virtual(address), bytes)?;
-        } else {
-            let register = register(what)?;
-            let value = self.number(value)?;
-            self.session.set(register, value)?;
+        let session = &mut self.session;
+        match Change::parse(&text, session)? {
+            Change::Order(order) => session.order(order)?,
+            Change::Memory(address, bytes) => session.write(Place::Virtual(address), bytes)?,
+            Change::Register(register, value) => session.set(register, value)?,
         }
         Ok(true)
     }
@@ -269,29 +244,10 @@ impl Looker {
         let Some(text) = self.ask("show address")? else {
             return Ok(());
         };
-        let address = self.number(&text)?;
+        let address = number(&text, &self.session)?;
         let walk = self.session.walk(address)?;
         let bytes = self.session.read(Place::Virtual(address), 128)?;
         self.page(view::page(&walk, &bytes))
-    }
-
-    /// A number, hexadecimal with 0x, or the address of a name.
-    fn number(&self, text: &str) -> Result<u64, LabError> {
-        let text = text.trim();
-        let number = match text.strip_prefix("0x") {
-            Some(digits) => u64::from_str_radix(digits, 16).ok(),
-            None => text.parse().ok(),
-        };
-        let named = self.session.symbols().address_of(text);
-        let scene = self.session.stop().scene.as_ref();
-        let held = Gpr::ALL.iter().find(|register| register.name() == text);
-        let held = held.and_then(|register| Some(scene?.registers.get(*register)));
-        number.or(named).or(held).ok_or_else(|| {
-            no(
-                text,
-                "must be a number such as 80 or 0x50, a register, or a name of the guest",
-            )
-        })
     }
 
     /// Shows a page of text until a key is pressed.
@@ -326,24 +282,8 @@ impl Looker {
     }
 }
 
-fn register(name: &str) -> Result<Register, LabError> {
-    let general = Gpr::ALL
-        .into_iter()
-        .find(|register| register.name() == name);
-    match (general, name) {
-        (Some(general), _) => Ok(Register::General(general)),
-        (None, "rip") => Ok(Register::Rip),
-        (None, "flags") => Ok(Register::Flags),
-        _ => Err(no(name, "is no register: rax to r15, rip or flags")),
-    }
-}
-
 fn is_ctrl_c(key: KeyEvent) -> bool {
     key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL)
-}
-
-fn no(text: &str, why: &str) -> LabError {
-    LabError::Usage(format!("'{text}': {why}"))
 }
 
 fn failed(error: std::io::Error) -> LabError {

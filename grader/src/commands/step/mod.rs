@@ -3,24 +3,26 @@
 //! ```text
 //!  text.rs     a range of moments as plain text
 //!  keys.rs     what each key does                    <- session
+//!    order.rs    what is to be changed, as somebody writes it
 //!    view.rs     what is to be seen, as lines        <- session::words
 //!    screen.rs   puts lines onto the terminal, and leaves it as it was
 //! ```
 
 mod keys;
+mod order;
 mod screen;
 mod text;
 mod view;
 
 use super::run;
 use super::run_host;
-use crate::cli::StepArguments;
-use crate::engine::Choice;
+use crate::cli::{EngineName, StepArguments};
 use crate::error::LabError;
 use crate::session::{Session, words};
 use crate::stages::Stage;
 use crate::workspace::Workspace;
 use common::Time;
+use evidence::Engine;
 use evidence::session::{Stop, Why};
 use std::io::IsTerminal;
 
@@ -53,8 +55,7 @@ pub(super) fn step(workspace: &Workspace, arguments: StepArguments) -> Result<u8
 fn session(workspace: &Workspace, arguments: &StepArguments) -> Result<Option<Session>, LabError> {
     let run = &arguments.run;
     let stage = Stage::find(&run.stage, workspace)?;
-    let engine = Choice::or_error(run.engine, stage)?.engine;
-    if engine != evidence::Engine::Interp {
+    if run.engine == EngineName::Kvm {
         return Err(LabError::Usage(String::from(
             "--engine kvm makes no sense here: the host's CPU cannot be stopped between two \
              instructions, nor taken back. Step on interp.",
@@ -63,7 +64,7 @@ fn session(workspace: &Workspace, arguments: &StepArguments) -> Result<Option<Se
     run::refuse(&[("trace", run.trace)], "every moment is shown anyway")?;
     let runner = |stage| run::runner(workspace, stage);
     if stage.has_many_vms() {
-        let order = run_host::order(stage, engine, run)?;
+        let order = run_host::order(stage, Engine::Interp, run)?;
         if order.scenario.order == evidence::host::Order::Threads {
             return Err(LabError::Usage(String::from(
                 "--order threads makes no sense here: with threads of the host no run is like \
@@ -75,7 +76,7 @@ fn session(workspace: &Workspace, arguments: &StepArguments) -> Result<Option<Se
         };
         return Session::begin_host(&runner, &order).map(Some);
     }
-    let order = run::order(stage, engine, run)?;
+    let order = run::order(stage, Engine::Interp, run)?;
     let Some(runner) = runner(stage)? else {
         return Ok(None);
     };
