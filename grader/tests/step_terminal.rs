@@ -208,6 +208,29 @@ fn a_run_that_never_ends_stops_at_a_key() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn who_loses_the_terminal_ends() {
+    let Some(terminal) = Terminal::with("lost", (90, 30), "v1") else {
+        return;
+    };
+    terminal.sees(&["v1   time 0 ", "▶ start"]);
+    let shell = terminal.tmux(&["display-message", "-p", "#{pane_pid}"]);
+    let shell = shell.trim();
+    let children = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"));
+    let lab = Path::new("/proc").join(children.expect("the stepper").trim());
+    assert!(lab.exists());
+    drop(terminal);
+    let begin = Instant::now();
+    while lab.exists() {
+        assert!(
+            begin.elapsed() < Duration::from_secs(30),
+            "it is still there"
+        );
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
 fn a_terminal_that_is_too_small_says_how_large_it_must_be() {
     let Some(terminal) = Terminal::with("small", (60, 10), "v1") else {
         return;

@@ -1,5 +1,7 @@
 //! The terminal: puts lines onto it, and leaves it as it was.
 
+use crate::error::LabError;
+use crate::interrupt;
 use crossterm::cursor::{Hide, MoveTo, Show};
 use crossterm::event::{self, Event, KeyEventKind};
 use crossterm::style::{Attribute, Print, SetAttribute};
@@ -30,6 +32,7 @@ impl Screen {
             give_back();
             before(panic);
         }));
+        std::thread::spawn(end_when_asked);
         terminal::enable_raw_mode()?;
         let screen = Screen;
         execute!(stdout(), EnterAlternateScreen, Hide)?;
@@ -90,6 +93,17 @@ impl Drop for Screen {
 /// Whether somebody has pressed a key; it is swallowed.
 pub(super) fn somebody_is_impatient() -> bool {
     matches!(event::poll(Duration::ZERO), Ok(true)) && matches!(event::read(), Ok(Event::Key(_)))
+}
+
+/// Ends the program a while after it was asked to, if it has not done so itself:
+/// who waits for a key of a terminal that is gone waits for ever, in crossterm.
+fn end_when_asked() {
+    while interrupt::check().is_ok() {
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    std::thread::sleep(Duration::from_secs(1));
+    give_back();
+    std::process::exit(LabError::Interrupted.exit_code().into());
 }
 
 /// What fails here can be helped by nobody.
