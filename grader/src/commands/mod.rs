@@ -12,6 +12,7 @@ mod paint;
 mod run;
 mod run_host;
 mod say;
+mod standing;
 
 use self::say::say;
 use crate::cli::{Cli, Command};
