@@ -80,8 +80,7 @@ fn grade_if_need_be(
 fn say_how_it_is(standing: &Standing, exercise: &Exercise) {
     let paint = Paint::stdout();
     let stage = standing.stage.name;
-    let wrong = standing.wrong(exercise);
-    if let Some((check, failure)) = wrong.and_then(|one| Some((one, one.failure.as_ref()?))) {
+    if let Some((check, failure)) = standing.wrong(exercise) {
         let name = paint.bad(&check.name);
         say!("{name} fails:");
         say!("  seen      {}", failure.seen);

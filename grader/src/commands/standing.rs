@@ -8,7 +8,7 @@ use crate::exercises::{Exercise, Place, Sources};
 use crate::grade::{Grading, Progress};
 use crate::kept::Kept;
 use crate::stages::Stage;
-use crate::verdict::{CheckVerdict, Outcome, StageVerdict};
+use crate::verdict::{CheckVerdict, FailureReport, Outcome, StageVerdict};
 use crate::workspace::Workspace;
 
 /// A version as it is now.
@@ -86,11 +86,14 @@ impl Standing {
         !self.is_hole(exercise) && self.verdict.is_some() && self.decided_by(exercise).all(is_met)
     }
 
-    /// The first check that an exercise decides and that fails because of what
-    /// stands in its place, not because of what is missing.
-    pub(super) fn wrong(&self, exercise: &Exercise) -> Option<&CheckVerdict> {
-        let mut decided = self.decided_by(exercise);
-        decided.find(|check| !check.is_not_yet() && blames(check, exercise))
+    /// The check that an exercise decides and that fails because of what stands in
+    /// its place, not because of what is missing. Of several it is the one that the
+    /// fewest other exercises may be the reason of.
+    pub(super) fn wrong(&self, exercise: &Exercise) -> Option<(&CheckVerdict, &FailureReport)> {
+        let decided = self.decided_by(exercise);
+        let wrong = decided.filter(|check| !check.is_not_yet() && blames(check, exercise));
+        let failures = wrong.filter_map(|check| Some((check, check.failure.as_ref()?)));
+        failures.min_by_key(|(_, failure)| failure.places.len())
     }
 
     fn decided_by(&self, exercise: &Exercise) -> impl Iterator<Item = &CheckVerdict> {

@@ -174,20 +174,20 @@ impl<'a> Watch<'a> {
     fn verdict(&mut self, stage: &'static Stage, is_first: bool) -> Result<StageVerdict, LabError> {
         let screen = &mut self.screen;
         let paint = screen.paint;
-        let show = |check: &CheckVerdict| {
+        let show = |screen: &mut Screen, check: &CheckVerdict| {
+            screen.begin();
             if is_first {
                 say!("{}", line(paint, check));
             }
         };
         if let Some(verdict) = Kept::look(self.workspace)?.verdict(stage) {
-            screen.begin();
-            verdict.checks.iter().for_each(show);
+            verdict.checks.iter().for_each(|check| show(screen, check));
             return Ok(verdict);
         }
         let verdict = standing::grade(self.workspace, stage, |progress| match progress {
             Progress::Compiling(stage) => screen.note(&format!("(building {} …)", stage.name)),
-            Progress::Compiled => screen.begin(),
-            Progress::Made(check) => show(check),
+            Progress::Compiled => screen.note("(running its guests …)"),
+            Progress::Made(check) => show(screen, check),
             Progress::Chosen(_) => {}
         })?;
         screen.begin();
@@ -214,10 +214,10 @@ fn say_changes(paint: Paint, before: &StageVerdict, now: &StageVerdict) {
         .partition(|name| passes(now, name));
     let points = format!("{} → {} points", before.points, now.points);
     if passing.is_empty() && failing.is_empty() {
-        say!("since the time before: no check comes out differently");
+        say!("\nsince the time before: no check comes out differently");
         return;
     }
-    say!("since the time before: {points}");
+    say!("\nsince the time before: {points}");
     for name in passing {
         say!("  {} {name}", paint.good("passes now  "));
     }
