@@ -114,7 +114,9 @@ impl Saves {
     /// On Ctrl-C.
     pub(super) fn wait(&self) -> Result<(), LabError> {
         while !interrupt::is_abandoned() {
-            interrupt::check()?;
+            if interrupt::is_final() {
+                return Err(LabError::Interrupted);
+            }
             thread::sleep(QUIET);
         }
         Ok(())

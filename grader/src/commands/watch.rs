@@ -77,7 +77,7 @@ impl<'a> Watch<'a> {
             saves.wait()?;
             let now = saves.take();
             saved = now.saves_since(&before);
-            let touched = self.touched(&saved)?;
+            let touched = self.touched(&saved);
             self.touch(touched);
             before = now;
         }
@@ -109,9 +109,9 @@ impl<'a> Watch<'a> {
 
     /// The versions that are built from what was saved: of those that were asked
     /// for, or else the saved ones and those above that have been begun.
-    fn touched(&self, saved: &[Save]) -> Result<Vec<&'static Stage>, LabError> {
+    fn touched(&self, saved: &[Save]) -> Vec<&'static Stage> {
         let Some(lowest) = saved.iter().map(|save| save.stage.number()).min() else {
-            return Ok(Vec::new());
+            return Vec::new();
         };
         let mut stages = match self.named.is_empty() {
             true => Stage::all_in(self.workspace),
@@ -122,7 +122,7 @@ impl<'a> Watch<'a> {
             let is_saved = |stage: &Stage| saved.iter().any(|save| save.stage == stage);
             stages.retain(|stage| is_saved(stage) || self.is_begun(stage));
         }
-        Ok(stages)
+        stages
     }
 
     /// A version that cannot be read has not been begun.
