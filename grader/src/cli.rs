@@ -18,9 +18,10 @@ use std::path::PathBuf;
   cargo lab run v1 --guest halt --trace
                                        watch another one, trap by trap
   cargo lab grade v1                   points, and what is wrong
+  cargo lab watch                      the same again after every save
   cargo lab doctor                     what this host can do, and what to mend
   cargo lab compare v2                 what the hardware takes over, in numbers
-  cargo lab hint v1-E3                 a question that leads on; --level 3 nearly tells
+  cargo lab hint v1-E3                 how it fails, and a question; --level 3 nearly tells
 
 Exit codes: 0 all well, 1 something failed, 2 wrong command line, 3 the host failed."
 )]
@@ -59,10 +60,23 @@ Examples:
   cargo lab grade v1 --seed 99         the same checks on guests nobody has seen
   cargo lab grade v1 --json            for programs: the same bytes every time")]
     Grade(GradeArguments),
-    /// Give a hint about an exercise: a question, where to look, nearly the answer
+    /// Grade again after every save: leave it running beside your editor
     #[command(after_help = "Examples:
-  cargo lab hint v1-E3                 a question
-  cargo lab hint v1-E3 --level 3       nearly the answer")]
+  cargo lab watch                      the version where you are
+  cargo lab watch v2 v3                these, whatever else is open
+
+A save in version 2 is graded in version 2 first, and then in those of the versions above it that \
+you have begun. What you save while a grading runs, ends that grading: it begins anew. It shows the \
+first failure in full; `cargo lab grade` shows the others. Ctrl-C ends it, with exit code 0.")]
+    Watch(WatchArguments),
+    /// Give a hint about an exercise: how it fails, a question, where to look, nearly the answer
+    #[command(after_help = "Examples:
+  cargo lab hint                       the exercise that is next
+  cargo lab hint v1-E3                 how it fails now, if it does, and a question
+  cargo lab hint v1-E3 --level 3       nearly the answer
+
+If the exercise is filled in, and nothing is known of your sources as they are, they are graded \
+first.")]
     Hint(HintArguments),
     /// Run the same workload on every engine that works here, and compare
     #[command(after_help = "Examples:
@@ -263,11 +277,21 @@ pub struct CompareArguments {
     pub json: bool,
 }
 
+/// What to watch.
+#[derive(Debug, Args)]
+pub struct WatchArguments {
+    /// The versions, such as v2 [default: the one where you are, and what a save touches]
+    pub stages: Vec<String>,
+}
+
 /// What to give a hint about.
 #[derive(Debug, Args)]
 pub struct HintArguments {
-    /// The exercise, such as v1-E3
-    pub exercise: String,
+    /// The exercise, such as v1-E3 [default: the next]
+    pub exercise: Option<String>,
+    /// Do not grade: say how it fails only if that is known
+    #[arg(long)]
+    pub no_grade: bool,
     /// 1 asks a question, 2 shows where to look, 3 nearly tells
     #[arg(long, value_name = "1..3", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=3))]
     pub level: u8,

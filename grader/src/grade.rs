@@ -47,6 +47,12 @@ impl Grading {
         }
     }
 
+    /// Whether versions are graded as a whole and as usual: then the verdict says
+    /// how far they are.
+    pub fn is_usual(&self) -> bool {
+        self.check.is_none() && self.seed == SEED && self.engine == EngineName::Interp
+    }
+
     /// Grades. `watch` hears of each check when it has been made.
     ///
     /// # Errors
@@ -218,9 +224,9 @@ fn blank(stage: &'static Stage, engine: Engine, checks: &[&'static Check]) -> St
         counted.map(|check| check.points).sum()
     };
     StageVerdict {
-        stage: stage.name,
-        title: stage.title,
-        engine: engine.name(),
+        stage: stage.name.into(),
+        title: stage.title.into(),
+        engine: engine.name().into(),
         skipped: points(false),
         compiles: true,
         diagnostics: None,
@@ -298,8 +304,8 @@ fn untold(
 
 fn skipped(check: &Check, reason: String) -> CheckVerdict {
     CheckVerdict {
-        name: check.name,
-        tests: check.tests,
+        name: check.name.into(),
+        tests: check.tests.into(),
         points: 0,
         of: check.points,
         outcome: Outcome::Skipped,

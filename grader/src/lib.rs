@@ -5,6 +5,7 @@
 //!  commands      what the `cargo lab` command does
 //!    doctor      what this host can do           <- engine: which one a run gets
 //!    compare     one workload on every engine
+//!    kept        what is known already            -> cache: verdicts by what they depend on
 //!    grade       builds a version, makes its checks, says the verdict
 //!      checks    what must hold of each version
 //!      compile   builds the runner               <- the student's code
@@ -17,6 +18,7 @@
 //! verdict, and never this program's crash.
 
 pub mod batch;
+pub mod cache;
 pub mod checks;
 pub mod child;
 pub mod cli;
@@ -32,12 +34,14 @@ pub mod error;
 pub mod exercises;
 pub mod export;
 pub mod fate;
+pub mod fingerprint;
 pub mod grade;
 pub mod guest;
 pub mod handout;
 pub mod host_order;
 pub mod host_trace;
 pub mod interrupt;
+pub mod kept;
 pub mod markers;
 pub mod observation;
 pub mod snapshot;

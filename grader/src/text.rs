@@ -84,6 +84,32 @@ fn line_at(text: &[u8], start: usize) -> String {
     }
 }
 
+/// A question about a console that differs from byte `at` on, if the way in which it
+/// differs tells something.
+pub fn thought_of_console(wanted: &[u8], seen: &[u8], at: usize) -> Option<&'static str> {
+    if at == seen.len() {
+        return Some(
+            "the guest wrote more than arrived. Which of its writes did not come through, or which \
+             part of its work did it not come to?",
+        );
+    }
+    let came_before = at > 0 && seen[at] == wanted[at - 1];
+    let goes_on = |from: usize| seen.get(at + 1) == wanted.get(from);
+    if came_before && (at == wanted.len() || goes_on(at)) {
+        return Some(
+            "a byte came twice, and the guest wrote it once. What was done again that had been \
+             done already?",
+        );
+    }
+    if at == wanted.len() {
+        return Some(
+            "the guest was done, and yet more was written. What was done twice, or who did not \
+             stop?",
+        );
+    }
+    None
+}
+
 /// A question about what became of a run.
 pub fn thought(fate: &Fate) -> &'static str {
     match fate {
@@ -242,6 +268,22 @@ mod tests {
         assert_eq!((line, &*one, &*other), (2, "\"bc\\n\"", "\"bd\""));
         let (line, _, other) = differing_lines(b"a\nbc\n", b"a\n", 2);
         assert_eq!((line, &*other), (2, "nothing more"));
+    }
+
+    #[test]
+    fn bytes_that_are_lost_doubled_or_too_many_are_asked_about_as_such() {
+        let about = |wanted: &[u8], seen: &[u8]| {
+            let at = first_difference(wanted, seen).unwrap();
+            thought_of_console(wanted, seen, at)
+        };
+        let begins = |wanted: &[u8], seen: &[u8], words: &str| {
+            about(wanted, seen).is_some_and(|thought| thought.starts_with(words))
+        };
+        assert!(begins(b"primes", b"prim", "the guest wrote more"));
+        assert!(begins(b"primes", b"pprriimmeess", "a byte came twice"));
+        assert!(begins(b"primes", b"primess", "a byte came twice"));
+        assert!(begins(b"primes", b"primes below", "the guest was done"));
+        assert_eq!(about(b"sum 17", b"sum 18"), None);
     }
 
     #[test]

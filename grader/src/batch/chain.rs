@@ -2,13 +2,15 @@
 //! beside that on the student's own.
 
 use super::Batch;
-use super::cache::Cache;
-use super::record::{Own, StageRecord, StageResult};
+use super::record::{Own, StageRecord};
 use super::site::{Base, Site};
+use crate::cache::Cache;
 use crate::error::LabError;
+use crate::fingerprint;
 use crate::grade::Grading;
 use crate::stages::{STAGES, Stage};
-use crate::submission::{Taken, fingerprint};
+use crate::submission::Taken;
+use crate::verdict::StageVerdict;
 use crate::workers;
 
 pub(super) struct Chain<'a> {
@@ -55,7 +57,7 @@ impl<'a> Chain<'a> {
         })
     }
 
-    fn own(&self, stage: &'static Stage, reference: &StageResult) -> Result<Own, LabError> {
+    fn own(&self, stage: &'static Stage, reference: &StageVerdict) -> Result<Own, LabError> {
         let package = |package: &str| STAGES.iter().find(|stage| stage.package == package);
         let used = self.batch.toolbox.uses(stage, stage.runner).iter();
         let below = used.filter_map(|used| package(&used.package));
@@ -67,7 +69,7 @@ impl<'a> Chain<'a> {
         Ok(Own::beside(reference, &own))
     }
 
-    fn result(&self, stage: &'static Stage, base: Base) -> Result<StageResult, LabError> {
+    fn result(&self, stage: &'static Stage, base: Base) -> Result<StageVerdict, LabError> {
         let key = self.key(stage, base);
         if let Some(result) = self.cache.get(&key) {
             return Ok(result);
@@ -80,11 +82,9 @@ impl<'a> Chain<'a> {
             ..Grading::of(vec![stage])
         };
         let build = |stage: &'static Stage| self.site.build(stage, base);
-        let verdict = grading.run_with(&self.site.workspace, build, |_| {})?;
-        let result = StageResult::of(&verdict.stages[0])?;
-        if !result.has_errors() {
-            self.cache.put(&key, &result)?;
-        }
+        let mut verdict = grading.run_with(&self.site.workspace, build, |_| {})?;
+        let result = verdict.stages.remove(0);
+        self.cache.put(&key, &result)?;
         Ok(result)
     }
 
@@ -98,6 +98,6 @@ impl<'a> Chain<'a> {
             Base::Own => below.name <= stage.name,
         });
         let sources: Vec<_> = below.map(|below| self.taken.fingerprint(below)).collect();
-        fingerprint(what.into_iter().chain(sources.iter().map(String::as_str)))
+        fingerprint::of_texts(what.into_iter().chain(sources.iter().map(String::as_str)))
     }
 }

@@ -68,8 +68,9 @@ fn better(known: Option<Found>, new: Found) -> Result<Found, LabError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batch::record::State;
     use crate::batch::record::tests::record;
-    use crate::batch::record::{Outcome, State};
+    use crate::verdict::Outcome;
     use std::slice::from_ref;
 
     fn results(records: &[Record]) -> tempfile::TempDir {

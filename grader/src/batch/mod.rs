@@ -4,7 +4,7 @@
 //!  toolbox   the clean tree, built once: the machine, the guests, the reference
 //!    site    one submission's sources laid over it, and built     <- rustc
 //!      grade makes the checks                                     <- the runner
-//!  cache     verdicts by what they depend on: nothing is graded twice
+//!  chain     its versions, one after the other; what was graded once is cached
 //!  record    what is known of a submission: one file each
 //! ```
 //!
@@ -13,7 +13,6 @@
 //! goes on where it was. An error of the host is written down as such and never
 //! as points lost; the next batch tries again.
 
-mod cache;
 mod cargo;
 mod chain;
 pub mod config;
@@ -29,8 +28,8 @@ mod toolbox;
 pub use shard::Shard;
 pub use toolbox::Toolbox;
 
-use self::cache::Cache;
 use self::record::{Record, StageRecord, State};
+use crate::cache::Cache;
 use crate::cli::EngineName;
 use crate::error::LabError;
 use crate::interrupt;
@@ -80,7 +79,7 @@ impl Batch {
         submissions: &[Submission],
         tell: impl Fn(News<'_>) + Sync,
     ) -> Result<Vec<Record>, LabError> {
-        let cache = Cache::in_results(&self.out)?;
+        let cache = Cache::in_folder(self.out.join("verdicts"))?;
         let work = |submission: &Submission| {
             interrupt::check()?;
             let record = self.record(submission, &cache, &tell)?;

@@ -1,10 +1,10 @@
 //! What is known of a submission, as it is written to the results.
 
+use crate::cache::write_whole;
 use crate::error::LabError;
 use crate::stages::Stage;
 use crate::verdict::StageVerdict;
 use serde::{Deserialize, Serialize};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// The format of the files.
@@ -62,72 +62,10 @@ pub struct StageRecord {
     pub handed_in: bool,
     /// The verdict, on the reference of the versions below.
     #[serde(flatten)]
-    pub result: StageResult,
+    pub result: StageVerdict,
     /// How it does on the student's own versions below.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub own: Option<Own>,
-}
-
-/// A version's verdict; the fields are those of [`StageVerdict`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub struct StageResult {
-    pub stage: String,
-    pub title: String,
-    pub engine: String,
-    pub compiles: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub diagnostics: Option<String>,
-    pub points: u32,
-    pub of: u32,
-    pub skipped: u32,
-    pub checks: Vec<CheckResult>,
-}
-
-/// A check's verdict; the fields are those of
-/// [`CheckVerdict`](crate::verdict::CheckVerdict).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub struct CheckResult {
-    pub name: String,
-    pub tests: String,
-    pub points: u32,
-    pub of: u32,
-    pub outcome: Outcome,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failure: Option<FailureResult>,
-}
-
-/// How a check came out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub enum Outcome {
-    Pass,
-    Fail,
-    Skipped,
-    Error,
-}
-
-/// What there is to know about a check that was not met; the fields are those of
-/// [`FailureReport`](crate::verdict::FailureReport).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", default)]
-#[allow(missing_docs)]
-pub struct FailureResult {
-    pub expected: String,
-    pub seen: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub not_yet: Option<String>,
-    pub moments: Vec<String>,
-    pub registers: Vec<String>,
-    pub thought: String,
-    pub again: String,
-    pub look: String,
 }
 
 /// How a version does on the student's own versions below it.
@@ -154,7 +92,7 @@ impl Own {
     }
 
     /// What differs from the verdict on the reference.
-    pub fn beside(reference: &StageResult, own: &StageResult) -> Own {
+    pub fn beside(reference: &StageVerdict, own: &StageVerdict) -> Own {
         if let Some(diagnostics) = &own.diagnostics {
             return Own::untried(diagnostics.clone());
         }
@@ -163,26 +101,8 @@ impl Own {
         Own {
             points: (!own.has_errors()).then_some(own.points),
             reason: None,
-            differs: differs.map(|(check, _)| check.name.clone()).collect(),
+            differs: differs.map(|(check, _)| check.name.to_string()).collect(),
         }
-    }
-}
-
-impl StageResult {
-    /// The same as a verdict says, as values that can be read back.
-    ///
-    /// # Errors
-    /// If the two formats have grown apart, which is a mistake in this program.
-    pub fn of(verdict: &StageVerdict) -> Result<StageResult, LabError> {
-        serde_json::to_value(verdict)
-            .and_then(serde_json::from_value)
-            .map_err(|error| LabError::infrastructure("a verdict cannot be recorded", error))
-    }
-
-    /// Whether something could not be graded, through no fault of the student.
-    pub fn has_errors(&self) -> bool {
-        let mut outcomes = self.checks.iter().map(|check| check.outcome);
-        outcomes.any(|outcome| outcome == Outcome::Error)
     }
 }
 
@@ -192,10 +112,10 @@ impl StageRecord {
         StageRecord {
             fingerprint: String::new(),
             handed_in: false,
-            result: StageResult {
-                stage: stage.name.to_string(),
-                title: stage.title.to_string(),
-                engine: String::new(),
+            result: StageVerdict {
+                stage: stage.name.into(),
+                title: stage.title.into(),
+                engine: "".into(),
                 compiles: false,
                 diagnostics: Some(format!(
                     "{} was not handed in: no file 'stages/{}/src/….rs'",
@@ -205,6 +125,7 @@ impl StageRecord {
                 of: crate::checks::Course::of(stage).map_or(0, |course| course.points()),
                 skipped: 0,
                 checks: Vec::new(),
+                first_hole: None,
             },
             own: None,
         }
@@ -272,18 +193,6 @@ fn read(file: &Path) -> Result<Record, LabError> {
             record.schema
         ))),
     }
-}
-
-/// Writes a file so that it is there whole or not at all, whatever happens.
-pub(super) fn write_whole(path: &Path, value: &impl Serialize) -> Result<(), LabError> {
-    let failed = |error: std::io::Error| LabError::infrastructure(path.display(), error);
-    let mut text = serde_json::to_vec_pretty(value).map_err(|error| failed(error.into()))?;
-    text.push(b'\n');
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    file.write_all(&text).map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
 }
 
 #[cfg(test)]

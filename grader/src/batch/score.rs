@@ -46,7 +46,7 @@ impl Grade {
 pub fn grade(record: &Record, config: &Config, time: Option<Moment>) -> Grade {
     let mut free = config.late.free_days;
     let stages = record.stages.iter().map(|stage| {
-        let name = &stage.result.stage;
+        let name = &*stage.result.stage;
         let of = config.weight(name);
         let raw = of * share(stage);
         let due = config.due.get(name);
@@ -61,7 +61,7 @@ pub fn grade(record: &Record, config: &Config, time: Option<Moment>) -> Grade {
         let is_known =
             record.state != State::Error && !stage.result.has_errors() && stage.result.of > 0;
         StageGrade {
-            stage: name.clone(),
+            stage: name.to_string(),
             of,
             raw,
             late_days,
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn an_error_of_the_host_gives_no_score_rather_than_a_low_one() {
         let mut record = record("ada", &[("v1", 80)]);
-        record.stages[0].result.checks[0].outcome = crate::batch::record::Outcome::Error;
+        record.stages[0].result.checks[0].outcome = crate::verdict::Outcome::Error;
         let grade = grade(&record, &Config::default(), None);
         assert_eq!(grade.score(), None);
         assert_eq!(grade.of(), 100.0);

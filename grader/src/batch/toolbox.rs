@@ -8,9 +8,9 @@
 use super::cargo::{Artifact, Dep, Metadata};
 use crate::compile;
 use crate::error::LabError;
+use crate::fingerprint;
 use crate::stages::Stage;
-use crate::submission::fingerprint;
-use crate::workspace::{Workspace, files_below};
+use crate::workspace::Workspace;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -148,27 +148,16 @@ fn not_there(package: &str) -> LabError {
 /// What a verdict depends on beside the submission.
 fn tree(workspace: &Workspace, compiler: &str) -> Result<String, LabError> {
     let unreadable = |error| LabError::infrastructure("the clean tree cannot be read", error);
-    let mut texts = vec![compiler.to_string()];
-    for part in [
+    let parts = [
         "common",
         "guests",
         "stages",
         "grader",
         "Cargo.toml",
         "Cargo.lock",
-    ] {
-        let path = workspace.root.join(part);
-        let files = match path.is_dir() {
-            true => files_below(&path).map_err(unreadable)?,
-            false => vec![path],
-        };
-        for file in files {
-            let bytes = std::fs::read(&file).map_err(unreadable)?;
-            texts.push(workspace.relative(&file));
-            texts.push(String::from_utf8_lossy(&bytes).into_owned());
-        }
-    }
-    Ok(fingerprint(texts.iter().map(String::as_str)))
+    ];
+    let files = fingerprint::of_files(workspace, parts).map_err(unreadable)?;
+    Ok(fingerprint::of_texts([compiler, &files]))
 }
 
 fn cargo(workspace: &Workspace, command: &str) -> Command {

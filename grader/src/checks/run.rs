@@ -25,7 +25,14 @@ pub struct Run {
     stage: &'static str,
     guest: Guest,
     seed: u64,
+    /// What is asked about a line of the console that is different.
+    about_a_line: &'static str,
 }
+
+/// What is asked about a line where nothing better is known.
+const ABOUT_A_LINE: &str = "the line above is what the guest computed from its registers, its \
+                            memory and the answers of its devices. Which of them did it not get \
+                            back as it left them?";
 
 impl Run {
     /// The run of `guest`, made from `seed`, that was observed.
@@ -39,7 +46,16 @@ impl Run {
             stage,
             guest,
             seed,
+            about_a_line: ABOUT_A_LINE,
         }
+    }
+
+    /// The same run with a question of its own about a line of the console that is
+    /// not as it should be.
+    #[must_use]
+    pub fn asking(mut self, thought: &'static str) -> Run {
+        self.about_a_line = thought;
+        self
     }
 
     /// What the machine saw.
@@ -173,12 +189,8 @@ impl Run {
             format!("console line {line}: {got}"),
             self.console_record(at),
         );
-        Err(failure
-            .thought(
-                "the line above is what the guest computed from its registers, its memory and the \
-                 answers of its devices. Which of them did it not get back as it left them?",
-            )
-            .into())
+        let thought = text::thought_of_console(wanted, seen, at).unwrap_or(self.about_a_line);
+        Err(failure.thought(thought).into())
     }
 
     /// A failure because of what became of the run: not what was `expected`.

@@ -5,6 +5,7 @@ use super::say::{self, say};
 use crate::cli::GradeArguments;
 use crate::error::LabError;
 use crate::grade::{Grading, Progress};
+use crate::kept::Kept;
 use crate::stages::Stage;
 use crate::verdict::{CheckVerdict, FailureReport, Outcome, StageVerdict};
 use crate::workspace::Workspace;
@@ -26,15 +27,18 @@ pub(super) fn grade(workspace: &Workspace, arguments: &GradeArguments) -> Result
         engine: arguments.engine,
         ..Grading::of(stages)
     };
+    let kept = Kept::look(workspace)?;
     if arguments.json {
         let verdict = grading.run(workspace, |_| {})?;
+        kept.keep(&verdict, &grading)?;
         say::for_programs(&verdict.json())?;
         return Ok(verdict.exit_code());
     }
     let paint = Paint::stdout();
     let verdict = grading.run(workspace, |progress| follow(paint, progress))?;
+    kept.keep(&verdict, &grading)?;
     for stage in &verdict.stages {
-        details(paint, stage);
+        details(paint, stage, usize::MAX);
     }
     Ok(verdict.exit_code())
 }
@@ -52,8 +56,9 @@ fn follow(paint: Paint, progress: Progress<'_>) {
     }
 }
 
-fn line(paint: Paint, check: &CheckVerdict) -> String {
-    let (word, of, name) = (word(paint, check), check.of, check.name);
+/// A check and how it came out.
+pub(super) fn line(paint: Paint, check: &CheckVerdict) -> String {
+    let (word, of, name) = (word(paint, check), check.of, &check.name);
     match (check.outcome, &check.reason) {
         (Outcome::Skipped, Some(why)) => {
             format!("{word}    –/{of:<3} {name}: {}", paint.faint(why))
@@ -72,8 +77,9 @@ fn word(paint: Paint, check: &CheckVerdict) -> String {
     }
 }
 
-/// What there is to say about a version after its checks.
-fn details(paint: Paint, stage: &StageVerdict) {
+/// What there is to say about a version after its checks; of those that failed
+/// only the first `failures` are told.
+pub(super) fn details(paint: Paint, stage: &StageVerdict, failures: usize) {
     if let Some(diagnostics) = &stage.diagnostics {
         say!("{}", diagnostics.trim_end());
     }
@@ -88,7 +94,7 @@ fn details(paint: Paint, stage: &StageVerdict) {
     }
     let failed = stage.checks.iter().filter(|check| !check.is_not_yet());
     let failed = failed.filter_map(|check| Some((check, check.failure.as_ref()?)));
-    for (turn, (check, failure)) in failed.enumerate() {
+    for (turn, (check, failure)) in failed.take(failures).enumerate() {
         say!("");
         match turn < IN_FULL {
             true => explain(paint, stage, check, failure),
@@ -100,7 +106,7 @@ fn details(paint: Paint, stage: &StageVerdict) {
 }
 
 /// The points, and what they were given for.
-fn total(stage: &StageVerdict) -> String {
+pub(super) fn total(stage: &StageVerdict) -> String {
     let StageVerdict {
         points,
         of,
@@ -109,7 +115,7 @@ fn total(stage: &StageVerdict) -> String {
         ..
     } = stage;
     let name = format!("{} {}", stage.stage, stage.title);
-    match (*engine, of) {
+    match (&**engine, of) {
         ("interp", _) => format!("{name}: {points} of {of} points"),
         (_, 0) => {
             let reason = stage.checks.first().and_then(|check| check.reason.as_ref());
@@ -146,7 +152,7 @@ fn mention(paint: Paint, stage: &StageVerdict, check: &CheckVerdict, failure: &F
 
 fn explain(paint: Paint, stage: &StageVerdict, check: &CheckVerdict, failure: &FailureReport) {
     title(paint, stage, check);
-    row("tests", check.tests);
+    row("tests", &check.tests);
     row("expected", &failure.expected);
     row("seen", &failure.seen);
     block(&[&failure.moments, &failure.registers]);

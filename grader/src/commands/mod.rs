@@ -11,7 +11,11 @@ mod overview;
 mod paint;
 mod run;
 mod run_host;
+mod saves;
 mod say;
+mod screen;
+mod standing;
+mod watch;
 
 use self::say::say;
 use crate::cli::{Cli, Command};
@@ -44,6 +48,7 @@ pub fn carry_out(cli: Cli) -> Result<u8, LabError> {
         Some(Command::Merge(arguments)) => batch::merge(&arguments),
         Some(Command::Export(arguments)) => export::export(&workspace()?, &arguments),
         Some(Command::Confined(arguments)) => confined::run(&arguments),
+        Some(Command::Watch(arguments)) => watch::watch(&workspace()?, &arguments),
         Some(Command::Hint(arguments)) => hint::show(&workspace()?, &arguments),
         Some(Command::Doctor) => {
             let host = doctor::Host::look(has_runners);

@@ -2,7 +2,7 @@
 
 use super::Entry;
 use crate::batch::config::Config;
-use crate::batch::record::Outcome;
+use crate::verdict::Outcome;
 use serde_json::{Value, json};
 
 /// The format's name.

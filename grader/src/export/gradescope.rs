@@ -5,8 +5,9 @@
 
 use super::{Entry, pretty, told, word, write_bytes};
 use crate::batch::config::Config;
-use crate::batch::record::{CheckResult, Outcome, StageRecord};
+use crate::batch::record::StageRecord;
 use crate::error::LabError;
+use crate::verdict::{CheckVerdict, Outcome};
 use crate::workspace::{Workspace, files_below};
 use serde_json::{Value, json};
 use std::io::{Cursor, Write};
@@ -62,7 +63,7 @@ fn grades(entry: &Entry) -> Vec<(String, Option<f64>)> {
     stages.map(|one| (one.stage.clone(), one.score)).collect()
 }
 
-fn test(stage: &StageRecord, check: &CheckResult, number: u32, config: &Config) -> Value {
+fn test(stage: &StageRecord, check: &CheckVerdict, number: u32, config: &Config) -> Value {
     let name = &stage.result.stage;
     let of = f64::from(stage.result.of.max(1));
     let worth = |points: u32| f64::from(points) * config.weight(name) / of;

@@ -4,8 +4,9 @@
 use super::markup::escape;
 use super::{Class, Entry, told, word};
 use crate::batch::config::Config;
-use crate::batch::record::{CheckResult, Outcome, StageRecord, State};
+use crate::batch::record::{StageRecord, State};
 use crate::batch::score::shown;
+use crate::verdict::{CheckVerdict, Outcome};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -71,10 +72,10 @@ fn version(entry: &Entry, stage: &StageRecord, at: usize, config: &Config) -> St
         escape(&result.stage),
         escape(&result.title)
     );
-    let hides = |check: &&CheckResult| config.hides(&result.stage, &check.name);
+    let hides = |check: &&CheckVerdict| config.hides(&result.stage, &check.name);
     let hidden = result.checks.iter().filter(hides).count();
     let public = result.checks.len() - hidden;
-    let passed = |check: &&CheckResult| check.outcome == Outcome::Pass && !hides(check);
+    let passed = |check: &&CheckVerdict| check.outcome == Outcome::Pass && !hides(check);
     let passed = result.checks.iter().filter(passed).count();
     text += &match (hidden, grade.score) {
         (0, Some(score)) => format!(
@@ -120,7 +121,7 @@ fn version(entry: &Entry, stage: &StageRecord, at: usize, config: &Config) -> St
     }
 }
 
-fn check(check: &CheckResult) -> String {
+fn check(check: &CheckVerdict) -> String {
     let class = match check.outcome {
         Outcome::Pass => "passed",
         _ => "failed",

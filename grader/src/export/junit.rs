@@ -3,7 +3,8 @@
 use super::markup::escape;
 use super::{Entry, told, word};
 use crate::batch::config::Config;
-use crate::batch::record::{CheckResult, Outcome, StageRecord};
+use crate::batch::record::StageRecord;
+use crate::verdict::{CheckVerdict, Outcome};
 use std::fmt::Write;
 
 /// How cases came out.
@@ -92,7 +93,7 @@ fn suite(stage: &StageRecord, config: &Config) -> (String, Counts) {
     (text + "  </testsuite>\n", counts)
 }
 
-fn body(stage: &StageRecord, check: &CheckResult, config: &Config, counts: &mut Counts) -> String {
+fn body(stage: &StageRecord, check: &CheckVerdict, config: &Config, counts: &mut Counts) -> String {
     if config.hides(&stage.result.stage, &check.name) {
         counts.skipped += 1;
         return String::from("<skipped message=\"hidden until later\"/>");

@@ -17,11 +17,12 @@ mod markup;
 mod similarity;
 
 use crate::batch::config::Config;
-use crate::batch::record::{CheckResult, Outcome, Record, StageRecord};
+use crate::batch::record::{Record, StageRecord};
 use crate::batch::roster::{Roster, Student};
 use crate::batch::score::{Grade, grade};
 use crate::batch::time::Moment;
 use crate::error::LabError;
+use crate::verdict::{CheckVerdict, Outcome};
 use crate::workspace::Workspace;
 use std::path::Path;
 
@@ -147,14 +148,14 @@ impl Entry {
     }
 
     /// Every check with its version.
-    fn checks(&self) -> impl Iterator<Item = (&StageRecord, &CheckResult)> {
+    fn checks(&self) -> impl Iterator<Item = (&StageRecord, &CheckVerdict)> {
         let stages = self.record.stages.iter();
         stages.flat_map(|stage| stage.result.checks.iter().map(move |check| (stage, check)))
     }
 }
 
 /// What there is to say about a check, as plain text.
-fn told(check: &CheckResult) -> String {
+fn told(check: &CheckVerdict) -> String {
     let mut lines = vec![format!("tests: {}", check.tests)];
     lines.extend(
         check
@@ -177,8 +178,8 @@ fn told(check: &CheckResult) -> String {
 }
 
 /// One word for how a check came out.
-fn word(check: &CheckResult) -> &'static str {
-    let is_hole = |check: &CheckResult| {
+fn word(check: &CheckVerdict) -> &'static str {
+    let is_hole = |check: &CheckVerdict| {
         let failure = check.failure.as_ref();
         failure.is_some_and(|failure| failure.not_yet.is_some())
     };

@@ -16,7 +16,6 @@ mod place;
 pub mod refusal;
 
 pub use collector::Taken;
-pub(crate) use collector::fingerprint;
 pub(crate) use name::harmless;
 
 use crate::error::LabError;

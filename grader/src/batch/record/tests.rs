@@ -1,4 +1,5 @@
 use super::*;
+use crate::verdict::{CheckVerdict, FailureReport, Outcome};
 
 /// A made-up record: versions with the points reached, half of which one check
 /// gives and half another, as far as they go.
@@ -25,34 +26,35 @@ fn stage_record(stage: &str, points: u32) -> StageRecord {
     StageRecord {
         fingerprint: String::from("4567"),
         handed_in: true,
-        result: StageResult {
-            stage: stage.to_string(),
-            title: String::from("a title"),
-            engine: String::from("interp"),
+        result: StageVerdict {
+            stage: stage.to_string().into(),
+            title: "a title".into(),
+            engine: "interp".into(),
             compiles: true,
             diagnostics: None,
             points,
             of: 100,
             skipped: 0,
             checks: vec![check("first", first), check("second", points - first)],
+            first_hole: None,
         },
         own: None,
     }
 }
 
-fn check(name: &str, points: u32) -> CheckResult {
+fn check(name: &str, points: u32) -> CheckVerdict {
     let passes = points == 50;
-    CheckResult {
-        name: name.to_string(),
-        tests: format!("the {name} thing <happens> & \"more\""),
+    CheckVerdict {
+        name: name.to_string().into(),
+        tests: format!("the {name} thing <happens> & \"more\"").into(),
         points,
         of: 50,
         outcome: if passes { Outcome::Pass } else { Outcome::Fail },
         reason: None,
-        failure: (!passes).then(|| FailureResult {
+        failure: (!passes).then(|| FailureReport {
             expected: String::from("a <tick>"),
             seen: String::from("=none & \u{1b}[31m]]>"),
-            ..FailureResult::default()
+            ..FailureReport::default()
         }),
     }
 }

@@ -101,9 +101,12 @@ fn same_exits(run: &Run, quiet: &Run) -> Result<(), Problem> {
     };
     let expected = format!("the same exits as without a timer: {}", show(&without));
     let seen = show(&with);
-    Err(run
-        .failure(expected, seen, None)
-        .thought("the guest is the same and does the same. What did the timer's exit do twice, or not at all?").into())
+    let total = |exits: &[(&str, u64)]| exits.iter().map(|(_, count)| count).sum::<u64>();
+    let thought = match total(&with) > total(&without) {
+        true => "the guest is the same, and asks for more. What did the timer's exit do twice?",
+        false => "the guest is the same, and asks for less. What was lost when the timer rang?",
+    };
+    Err(run.failure(expected, seen, None).thought(thought).into())
 }
 
 /// How many exits of each kind the guest asked for.
