@@ -16,6 +16,7 @@
 mod cache;
 mod cargo;
 mod chain;
+mod compiler;
 pub mod config;
 pub mod merge;
 pub mod record;
