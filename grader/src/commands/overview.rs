@@ -65,7 +65,8 @@ fn show_stage(
     let all = course.exercises.len() as u32;
     let done = all - open.len() as u32;
     let points = match verdict.compiles {
-        true => format!("{:>3} points", verdict.points),
+        true if verdict.announced.is_none() => format!("{:>3} points", verdict.points),
+        true => format!("{:>3} points; {}", verdict.points, verdict.announced),
         false => paint.bad("does not compile"),
     };
     say!(
