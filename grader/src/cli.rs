@@ -1,6 +1,8 @@
 //! The command line.
 
-use crate::cli_class::{BatchArguments, ConfinedArguments, ExportArguments, MergeArguments};
+use crate::cli_class::{
+    BatchArguments, ConfinedArguments, ExportArguments, HandoutArguments, MergeArguments,
+};
 use crate::vm_spec::PCPUS;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use common::boot::MAX_VCPUS;
@@ -91,8 +93,12 @@ injected interrupts. The time is that of a build for development.")]
     #[command(after_help = "The exit code is 0 if the software CPU can be used; kvm is optional.")]
     Doctor,
     /// Make the student's tree: solutions out, stubs in
-    #[command(after_help = "Example:
+    #[command(after_help = "Examples:
   cargo lab handout --out ../heptavisor-student
+  cargo lab handout --out ../student-v4 --reveal v1..v3
+                                       version 4 for a class that has handed in the three before
+  cargo lab handout --out ../student --config course.json --vendor
+                                       without the hidden checks, and with all crates
 
 The folder must not exist yet, or be empty.")]
     Handout(HandoutArguments),
@@ -295,14 +301,6 @@ pub struct HintArguments {
     /// 1 asks a question, 2 shows where to look, 3 nearly tells
     #[arg(long, value_name = "1..3", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=3))]
     pub level: u8,
-}
-
-/// Where to make the student's tree.
-#[derive(Debug, Args)]
-pub struct HandoutArguments {
-    /// The folder to make
-    #[arg(long, value_name = "DIR")]
-    pub out: PathBuf,
 }
 
 /// A time in ticks.

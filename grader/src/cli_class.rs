@@ -5,6 +5,23 @@ use crate::cli::EngineName;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
+/// Where to make the student's tree, and what is in it.
+#[derive(Debug, Args)]
+pub struct HandoutArguments {
+    /// The folder to make
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Fill in the reference solutions of these versions, such as v1..v3 or v1,v4
+    #[arg(long, value_name = "VERSIONS")]
+    pub reveal: Option<String>,
+    /// The course's rules: leave out the checks that are hidden there, and announce them
+    #[arg(long, value_name = "FILE.json")]
+    pub config: Option<PathBuf>,
+    /// Put the sources of all crates along (about 300 MB), so that it builds without a network
+    #[arg(long)]
+    pub vendor: bool,
+}
+
 /// What to grade, and where to leave the results.
 #[derive(Debug, Args)]
 pub struct BatchArguments {
@@ -75,6 +92,9 @@ pub struct ExportArguments {
 /// What to run, and where it may write.
 #[derive(Debug, Args)]
 pub struct ConfinedArguments {
+    /// A file or folder that it may read
+    #[arg(long, value_name = "PATH")]
+    pub read: Vec<PathBuf>,
     /// The only folder that it may write to
     pub folder: PathBuf,
     /// The program

@@ -1,6 +1,6 @@
 //! Grades a version: builds it, makes its checks, and says the verdict.
 
-use crate::checks::{Bench, Check, Course, Failure, Problem};
+use crate::checks::{Announced, Bench, Check, Course, Failure, Problem};
 use crate::cli::EngineName;
 use crate::compile::{Compiled, Rejection, compile};
 use crate::engine::{self, Choice};
@@ -232,6 +232,7 @@ fn blank(stage: &'static Stage, engine: Engine, checks: &[&'static Check]) -> St
         diagnostics: None,
         points: 0,
         of: points(true),
+        announced: Announced::of(stage.name),
         checks: Vec::new(),
         first_hole: None,
     }

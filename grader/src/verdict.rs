@@ -4,6 +4,7 @@
 //! give the same bytes, on every host and under any load. A version's verdict
 //! can be read back from it, so that it may be kept.
 
+use crate::checks::Announced;
 use crate::exercises::Place;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -46,6 +47,9 @@ pub struct StageVerdict {
     pub of: u32,
     /// Points of checks that are not made on this engine: neither reached nor lost.
     pub skipped: u32,
+    /// Checks that count, and are not in this tree: they come later.
+    #[serde(default, skip_serializing_if = "Announced::is_none")]
+    pub announced: Announced,
     /// The checks, in the order in which a student gets there.
     pub checks: Vec<CheckVerdict>,
     /// The first exercise with a hole in the sources, for the person who asks
@@ -202,6 +206,7 @@ mod tests {
             points: 0,
             of: 0,
             skipped: 10,
+            announced: Announced::default(),
             checks: vec![check],
             first_hole: None,
         };

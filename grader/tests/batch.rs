@@ -3,11 +3,14 @@
 
 mod support;
 
+use lab::batch::config::Config;
 use lab::batch::record::{Record, State};
 use lab::batch::{Batch, Toolbox};
 use lab::cli::EngineName;
-use lab::grade::SEED;
+use lab::grade::{Grading, SEED};
+use lab::markers;
 use lab::submission::{Origin, Submission, discover};
+use lab::verdict::CheckVerdict;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -31,7 +34,9 @@ fn batch(out: &Path, versions: &[&str]) -> Batch {
     let stages: Vec<_> = versions.iter().map(|name| stage(name)).collect();
     let toolbox = Toolbox::prepare(&workspace(), &stages).expect("the clean tree");
     Batch {
-        toolbox: toolbox.confined_by(env!("CARGO_BIN_EXE_lab").into()),
+        toolbox: toolbox
+            .confined_by(env!("CARGO_BIN_EXE_lab").into())
+            .expect("a trial"),
         stages,
         seed: SEED,
         engine: EngineName::Interp,
@@ -249,4 +254,54 @@ fn results_that_are_not_there_are_named_with_what_makes_them() {
         said.contains("'nowhere'") && said.contains("cargo lab batch"),
         "{said}"
     );
+}
+
+#[test]
+fn the_example_of_a_courses_rules_is_right() {
+    let example = workspace().root.join("grader/beyond/course.json");
+    let config = Config::read(&example).expect("the course's rules");
+    assert_eq!(config.weights.values().sum::<f64>(), 100.0);
+    assert!(!config.hidden.is_empty());
+}
+
+/// Confined, a version has all that a right one needs, and no more than outside.
+#[test]
+fn reference_and_starter_get_the_points_that_they_get_outside_the_confinement() {
+    let versions = ["v1", "v2", "v3", "v4"];
+    let folder = tempfile::tempdir().expect("a folder");
+    let strip = |_: &str, text: String| markers::strip(&text).expect("markers").expect("a file");
+    for version in versions {
+        submit(folder.path(), "reference", version, as_it_is);
+        submit(folder.path(), "starter", version, strip);
+    }
+    let out = tempfile::tempdir().expect("a folder");
+    let mut batch = batch(out.path(), &versions);
+    batch.own = false;
+    let submissions = discover(folder.path()).expect("the class");
+    let records = batch.run(&submissions, |_| {}).expect("records");
+    let [reference, starter] = &records[..] else {
+        panic!("two records");
+    };
+    let outside = Grading::of(versions.map(stage).to_vec()).run(&workspace(), |_| {});
+    for (index, outside) in outside.expect("a verdict").stages.iter().enumerate() {
+        let points = |record: &Record| {
+            let checks = record.stages[index].result.checks.iter();
+            checks
+                .map(|check| (check.name.clone(), check.points))
+                .collect::<Vec<_>>()
+        };
+        let expected = |points: fn(&CheckVerdict) -> u32| {
+            let checks = outside.checks.iter();
+            checks
+                .map(|check| (check.name.clone(), points(check)))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(points(reference), expected(|check| check.points));
+        assert_eq!(points(starter), expected(|_| 0));
+        let mut made = starter.stages[index].result.checks.iter();
+        let is_open = |check: &CheckVerdict| {
+            { check.failure.as_ref() }.is_some_and(|failure| failure.not_yet.is_some())
+        };
+        assert!(made.all(is_open), "{}", outside.stage);
+    }
 }

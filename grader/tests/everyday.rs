@@ -3,7 +3,7 @@
 
 mod support;
 
-use lab::handout;
+use lab::handout::Handout;
 use lab::workspace::Workspace;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -32,7 +32,8 @@ fn fresh(from: &Workspace) -> Scratch {
 fn handed_out() -> Scratch {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let student = folder.path().join("student");
-    handout::make(&workspace(), &student).expect("a handout");
+    let made = Handout::default().make(&workspace(), &student);
+    made.expect("a handout");
     fresh(&Workspace {
         target: student.join("target"),
         root: student,

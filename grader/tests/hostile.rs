@@ -159,7 +159,8 @@ fn graded(folder: &Path) -> BTreeMap<String, Record> {
     let batch = Batch {
         toolbox: Toolbox::prepare(&workspace(), &stages)
             .expect("the clean tree")
-            .confined_by(launcher),
+            .confined_by(launcher)
+            .expect("a trial"),
         stages,
         seed: SEED,
         engine: EngineName::Interp,

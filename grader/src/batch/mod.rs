@@ -15,6 +15,7 @@
 
 mod cargo;
 mod chain;
+mod compiler;
 pub mod config;
 pub mod merge;
 pub mod record;

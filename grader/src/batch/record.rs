@@ -1,6 +1,7 @@
 //! What is known of a submission, as it is written to the results.
 
 use crate::cache::write_whole;
+use crate::checks::Announced;
 use crate::error::LabError;
 use crate::stages::Stage;
 use crate::verdict::StageVerdict;
@@ -126,6 +127,7 @@ impl StageRecord {
                 skipped: 0,
                 checks: Vec::new(),
                 first_hole: None,
+                announced: Announced::of(stage.name),
             },
             own: None,
         }

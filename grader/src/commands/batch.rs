@@ -28,7 +28,13 @@ pub(super) fn batch(workspace: &Workspace, arguments: &BatchArguments) -> Result
     say!("building the clean tree …");
     let launcher = std::env::current_exe()
         .map_err(|error| LabError::infrastructure("this program cannot be found", error))?;
-    let toolbox = Toolbox::prepare(workspace, &stages)?.confined_by(launcher);
+    let toolbox = Toolbox::prepare(workspace, &stages)?.confined_by(launcher)?;
+    if toolbox.compiler.reads_everything() {
+        say!(
+            "the compiler works on this host only if it may read all files: what comes past the \
+             check of a submission's words could compile them in"
+        );
+    }
     let batch = Batch {
         toolbox,
         stages,

@@ -112,11 +112,13 @@ pub(super) fn total(stage: &StageVerdict) -> String {
         of,
         skipped,
         engine,
+        announced,
         ..
     } = stage;
     let name = format!("{} {}", stage.stage, stage.title);
     match (&**engine, of) {
-        ("interp", _) => format!("{name}: {points} of {of} points"),
+        ("interp", _) if announced.is_none() => format!("{name}: {points} of {of} points"),
+        ("interp", _) => format!("{name}: {points} of {of} public points; {announced}"),
         (_, 0) => {
             let reason = stage.checks.first().and_then(|check| check.reason.as_ref());
             let why = reason.map_or("", String::as_str);

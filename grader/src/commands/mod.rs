@@ -5,6 +5,7 @@ mod compare;
 mod confined;
 mod export;
 mod grade;
+mod handout;
 mod hint;
 mod list;
 mod overview;
@@ -21,7 +22,6 @@ use self::say::say;
 use crate::cli::{Cli, Command};
 use crate::doctor;
 use crate::error::LabError;
-use crate::handout;
 use crate::workspace::Workspace;
 
 /// Carries out a command line, and gives the exit code.
@@ -55,12 +55,6 @@ pub fn carry_out(cli: Cli) -> Result<u8, LabError> {
             say::piece(&host.to_string());
             Ok(if host.is_enough() { 0 } else { 3 })
         }
-        Some(Command::Handout(arguments)) => {
-            let files = handout::make(&workspace()?, &arguments.out)?;
-            let out = arguments.out.display();
-            say!("{out}: {files} files, solutions out, stubs in");
-            say!("try it: cd {out} && cargo lab");
-            Ok(0)
-        }
+        Some(Command::Handout(arguments)) => handout::make(&workspace()?, &arguments),
     }
 }

@@ -123,7 +123,8 @@ fn points(paint: Paint, verdict: Option<&StageVerdict>) -> String {
         None => " ".repeat("100 points".len()),
         Some(verdict) if verdict.has_errors() => paint.bad("could not be graded"),
         Some(verdict) if !verdict.compiles => paint.bad("does not compile"),
-        Some(verdict) => format!("{:>3} points", verdict.points),
+        Some(verdict) if verdict.announced.is_none() => format!("{:>3} points", verdict.points),
+        Some(verdict) => format!("{:>3} points; {}", verdict.points, verdict.announced),
     }
 }
 

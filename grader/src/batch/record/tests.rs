@@ -1,4 +1,5 @@
 use super::*;
+use crate::checks::Announced;
 use crate::verdict::{CheckVerdict, FailureReport, Outcome};
 
 /// A made-up record: versions with the points reached, half of which one check
@@ -37,6 +38,7 @@ fn stage_record(stage: &str, points: u32) -> StageRecord {
             skipped: 0,
             checks: vec![check("first", first), check("second", points - first)],
             first_hole: None,
+            announced: Announced::default(),
         },
         own: None,
     }

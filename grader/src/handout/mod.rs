@@ -1,0 +1,212 @@
+//! Makes the student's tree: the workspace with stubs in the place of solutions.
+//!
+//! ```text
+//!  reveal    which versions are handed out solved
+//!  cut       takes a check out of the grader's sources
+//!  hidden    which checks that are, and what is said of them
+//!  vendor    puts the crates' sources along
+//! ```
+//!
+//! Only the stages are marked up; everything else goes along as it is, but for
+//! what would tell the solutions: the mutants, the other solutions, the tests of
+//! the grader and the answers for instructors. What is no part of the project
+//! (results, submissions, lists of students) never goes along, wherever it lies.
+
+mod cut;
+mod hidden;
+pub mod reveal;
+mod vendor;
+
+use crate::batch::config::Config;
+use crate::error::LabError;
+use crate::markers;
+use crate::stages::Stage;
+use crate::workspace::{Workspace, files_below};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What goes along, as far as it is not kept back.
+const HANDED_OUT: [&str; 13] = [
+    ".cargo/config.toml",
+    ".gitattributes",
+    ".gitignore",
+    "Cargo.lock",
+    "Cargo.toml",
+    "LABS.md",
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "README.md",
+    "common",
+    "grader",
+    "guests",
+    "stages",
+];
+/// What stays at home. Where one of these is missing, a tree is a handout itself.
+const KEPT_BACK: [&str; 3] = [
+    "grader/tests",
+    "grader/mutants",
+    "grader/beyond/course.json",
+];
+/// What the student reads first, in place of the project's own.
+const README: &str = include_str!("../../handout.md");
+
+/// The files of a tree, by their names.
+type Files = BTreeMap<String, Vec<u8>>;
+
+/// What to hand out.
+#[derive(Clone, Debug, Default)]
+pub struct Handout {
+    /// The versions with the reference solutions filled in.
+    pub revealed: Vec<&'static Stage>,
+    /// The course's rules: of these, the hidden checks.
+    pub config: Config,
+    /// Whether the crates' sources go along.
+    pub vendor: bool,
+}
+
+impl Handout {
+    /// Makes the student's tree in `out`, and says how many files it has, crates
+    /// apart.
+    ///
+    /// # Errors
+    /// If `out` has something in it, markers do not fit together, a check cannot
+    /// be hidden, or files cannot be read or written. Only in the last case
+    /// something is left in `out`.
+    pub fn make(&self, workspace: &Workspace, out: &Path) -> Result<usize, LabError> {
+        refuse_unless_empty(out)?;
+        refuse_a_handout(workspace)?;
+        let mut files = self.files(workspace)?;
+        hidden::leave_out(&self.config, &mut files)?;
+        for (name, bytes) in &files {
+            write(&out.join(name), bytes).map_err(|error| failed(name, error))?;
+        }
+        if self.vendor {
+            vendor::put_along(out)?;
+        }
+        Ok(files.len())
+    }
+
+    /// All files that go along, as the student gets them.
+    fn files(&self, workspace: &Workspace) -> Result<Files, LabError> {
+        let paths =
+            paths(workspace).map_err(|error| failed("the workspace cannot be read", error))?;
+        let mut files = Files::new();
+        for path in paths {
+            let name = workspace.relative(&path);
+            let bytes = std::fs::read(&path).map_err(|error| failed(&name, error))?;
+            if let Some(bytes) = self.handed_out(&name, bytes)? {
+                files.insert(name, bytes);
+            }
+        }
+        Ok(files)
+    }
+
+    /// What the student gets of a file; `None` if it is left out.
+    fn handed_out(&self, name: &str, bytes: Vec<u8>) -> Result<Option<Vec<u8>>, LabError> {
+        let text = |bytes| String::from_utf8(bytes).map_err(|error| failed(name, error));
+        match name {
+            "README.md" => Ok(Some(README.into())),
+            "LABS.md" => Ok(Some(without_answers(&text(bytes)?).into_bytes())),
+            _ if name.starts_with("stages/") && name.ends_with(".rs") => {
+                let solved = { self.revealed.iter() }
+                    .any(|stage| Path::new(name).starts_with(stage.folder()));
+                let made = match solved {
+                    true => markers::solve(&text(bytes)?),
+                    false => markers::strip(&text(bytes)?),
+                };
+                let made = made.map_err(|error| failed(name, error))?;
+                Ok(made.map(String::into_bytes))
+            }
+            _ => Ok(Some(bytes)),
+        }
+    }
+}
+
+fn refuse_unless_empty(out: &Path) -> Result<(), LabError> {
+    let shown = out.display();
+    match std::fs::read_dir(out).map(|entries| entries.count()) {
+        Ok(0) => Ok(()),
+        Ok(_) => Err(LabError::Usage(format!(
+            "'{shown}' is not empty, and nothing there shall be overwritten: name a new folder, or \
+             empty this one"
+        ))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(LabError::Usage(format!(
+            "'{shown}' cannot be used: {error}. Name a new folder."
+        ))),
+    }
+}
+
+/// A tree without the graders' own files has been handed out already: what
+/// stands in its exercises is a student's, and not marked.
+fn refuse_a_handout(workspace: &Workspace) -> Result<(), LabError> {
+    let complete = KEPT_BACK
+        .iter()
+        .all(|name| workspace.root.join(name).exists());
+    match complete {
+        true => Ok(()),
+        false => Err(LabError::Usage(
+            "this tree is a handout itself: nothing in it is marked as a solution. Make the \
+             handout from the instructor's tree"
+                .to_string(),
+        )),
+    }
+}
+
+/// The files that go along.
+fn paths(workspace: &Workspace) -> io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for name in HANDED_OUT {
+        let path = workspace.root.join(name);
+        match path.is_dir() {
+            true => paths.extend(files_below(&path)?),
+            false if path.is_file() => paths.push(path),
+            false => {}
+        }
+    }
+    paths.retain(|path| {
+        let name = workspace.relative(path);
+        let mut kept_back = KEPT_BACK.iter();
+        !kept_back.any(|part| Path::new(&name).starts_with(part))
+    });
+    Ok(paths)
+}
+
+/// The manual without the answers to its questions: from the line that says whom
+/// they are for to the next heading.
+fn without_answers(manual: &str) -> String {
+    let mut answers = false;
+    let lines = manual.split_inclusive('\n').filter(|line| {
+        answers = match line.trim_end() {
+            "*For instructors.*" => true,
+            line => answers && !line.starts_with('#'),
+        };
+        !answers
+    });
+    lines.collect()
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(path, bytes)
+}
+
+fn failed(doing: &str, cause: impl std::fmt::Display) -> LabError {
+    LabError::infrastructure(doing, cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manual_loses_its_answers_and_nothing_else() {
+        let manual = "### Questions\n\n1. Why?\n\n*For instructors.*\n\n1. Because.\n\n### Back\n\
+                      text\n*For instructors.*\nyes\n## Next\n";
+        let left = "### Questions\n\n1. Why?\n\n### Back\ntext\n## Next\n";
+        assert_eq!(without_answers(manual), left);
+    }
+}
