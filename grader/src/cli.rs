@@ -21,6 +21,7 @@ use std::path::PathBuf;
   cargo lab doctor                     what this host can do, and what to mend
   cargo lab compare v2                 what the hardware takes over, in numbers
   cargo lab hint v1-E3                 a question that leads on; --level 3 nearly tells
+  cargo lab predict v2                 questions to answer before you run anything
 
 Exit codes: 0 all well, 1 something failed, 2 wrong command line, 3 the host failed."
 )]
@@ -73,6 +74,21 @@ Examples:
 What is counted: traps to the version's virtual CPU (on kvm there are none), exits to the monitor, \
 injected interrupts. The time is that of a build for development.")]
     Compare(CompareArguments),
+    /// Ask what a version's guests will do, and hold your answers against a run
+    #[command(
+        after_help = "The first time it writes a file with questions, such as \
+predictions/v2.txt. Answer them there, before you run anything. The next time it runs the guests \
+on your own version and compares; what you have left open stays open.
+
+Examples:
+  cargo lab predict v2
+  cargo lab predict v2 --seed 7        the questions of seed 7
+  cargo lab predict v2 --file more.txt
+
+The exit code is 0 if every answer is right, or none is there yet; 1 if one is wrong, or a guest \
+did not do what it should."
+    )]
+    Predict(PredictArguments),
     /// Say what this host can do, what it cannot, and what to do about it
     #[command(after_help = "The exit code is 0 if the software CPU can be used; kvm is optional.")]
     Doctor,
@@ -261,6 +277,19 @@ pub struct CompareArguments {
     /// The numbers as JSON, and nothing else, on stdout
     #[arg(long)]
     pub json: bool,
+}
+
+/// What to ask about.
+#[derive(Debug, Args)]
+pub struct PredictArguments {
+    /// The version, such as v2
+    pub stage: String,
+    /// What the questions are made from [default: a new one; it stands in the file]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Where the questions and answers stand [default: predictions/VERSION.txt]
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
 }
 
 /// What to give a hint about.

@@ -40,6 +40,7 @@ pub mod host_trace;
 pub mod interrupt;
 pub mod markers;
 pub mod observation;
+pub mod predict;
 pub mod snapshot;
 pub mod stages;
 pub mod submission;
