@@ -22,6 +22,7 @@ use std::path::PathBuf;
   cargo lab compare v2                 what the hardware takes over, in numbers
   cargo lab hint v1-E3                 a question that leads on; --level 3 nearly tells
   cargo lab predict v2                 questions to answer before you run anything
+  cargo lab diff v2 v3                 what version 3 added, in code and in behaviour
 
 Exit codes: 0 all well, 1 something failed, 2 wrong command line, 3 the host failed."
 )]
@@ -89,6 +90,16 @@ The exit code is 0 if every answer is right, or none is there yet; 1 if one is w
 did not do what it should."
     )]
     Predict(PredictArguments),
+    /// Show what a version added to another, in code and in behaviour
+    #[command(after_help = "Examples:
+  cargo lab diff v2 v3
+  cargo lab diff v1 v4
+  cargo lab diff v4 v5 --guest compute
+
+Code: modules, lines without comments, tests and blank ones, public names. Behaviour: a guest that \
+both can run, counted on both; and what the newer one's first guest does on the older one. All \
+runs are made on the versions of this tree.")]
+    Diff(DiffArguments),
     /// Say what this host can do, what it cannot, and what to do about it
     #[command(after_help = "The exit code is 0 if the software CPU can be used; kvm is optional.")]
     Doctor,
@@ -290,6 +301,24 @@ pub struct PredictArguments {
     /// Where the questions and answers stand [default: predictions/VERSION.txt]
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
+}
+
+/// What to hold against what.
+#[derive(Debug, Args)]
+pub struct DiffArguments {
+    /// The older version, such as v2
+    pub older: String,
+    /// The newer one, such as v3
+    pub newer: String,
+    /// A guest that both can run [default: the older one's first]
+    #[arg(long, value_name = "NAME")]
+    pub guest: Option<String>,
+    /// What the guests are made from
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// The numbers as JSON, and nothing else, on stdout
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What to give a hint about.

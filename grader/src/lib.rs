@@ -26,6 +26,7 @@ pub mod compare;
 pub mod compile;
 pub mod csv;
 mod desk;
+pub mod difference;
 pub mod doctor;
 pub mod engine;
 pub mod error;

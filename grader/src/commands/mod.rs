@@ -3,6 +3,7 @@
 mod batch;
 mod compare;
 mod confined;
+mod diff;
 mod export;
 mod grade;
 mod hint;
@@ -42,6 +43,7 @@ pub fn carry_out(cli: Cli) -> Result<u8, LabError> {
         Some(Command::Grade(arguments)) => grade::grade(&workspace()?, &arguments),
         Some(Command::Compare(arguments)) => compare::compare(&workspace()?, &arguments),
         Some(Command::Predict(arguments)) => predict::predict(&workspace()?, &arguments),
+        Some(Command::Diff(arguments)) => diff::diff(&workspace()?, &arguments),
         Some(Command::Batch(arguments)) => batch::batch(&workspace()?, &arguments),
         Some(Command::Merge(arguments)) => batch::merge(&arguments),
         Some(Command::Export(arguments)) => export::export(&workspace()?, &arguments),
