@@ -4,11 +4,12 @@
 mod support;
 
 use lab::compile::{Compiled, compile};
-use lab::predict::{Answer, Form, Mark, Quiz, Seen, Sheet, Truth, mark};
+use lab::predict::{Answer, Form, Mark, Question, Quiz, Seen, Sheet, Truth, mark};
 use lab::stages::Stage;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::sync::{Mutex, PoisonError};
 use support::{graded, stage, workspace};
 
 /// What questions are made from here. `HEPTAVISOR_SEEDS=50` asks for more.
@@ -25,11 +26,19 @@ fn runner(stage: &Stage) -> PathBuf {
     }
 }
 
-/// The truth of each question of each kind.
+/// The truth of each question of a quiz. Several tests ask for the same.
 fn truths(quiz: &Quiz) -> Vec<Truth> {
+    static KNOWN: Mutex<BTreeMap<String, Vec<Truth>>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = known.entry(quiz.put().concat());
+    found.or_insert_with(|| look(quiz)).clone()
+}
+
+/// Makes the runs, each once, and looks.
+fn look(quiz: &Quiz) -> Vec<Truth> {
     let runner = runner(quiz.stage);
     let mut runs: BTreeMap<String, Seen> = BTreeMap::new();
-    let truth = |question: &lab::predict::Question| {
+    let truth = |question: &Question| {
         let command = question.scene.command(quiz.stage);
         let seen = runs
             .entry(command.clone())
@@ -101,7 +110,7 @@ fn what_the_reference_does_is_accepted_and_every_other_answer_is_refused() {
 fn what_is_true_changes_with_the_seed() {
     for stage in graded() {
         let mut answers: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-        for seed in 2..=5 {
+        for seed in seeds().into_iter().chain([2]) {
             let quiz = Quiz::of_all_kinds(stage, seed);
             for (question, truth) in quiz.questions.iter().zip(truths(&quiz)) {
                 let own = answers.entry(question.kind).or_default();

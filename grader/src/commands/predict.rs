@@ -106,68 +106,71 @@ fn put(quiz: &Quiz, shown: &str, arguments: &PredictArguments) {
 
 /// Says how it went, and gives the exit code.
 fn tell(quiz: &Quiz, marked: &[Marked<'_>], shown: &str) -> u8 {
-    let paint = Paint::stdout();
     let Quiz { stage, seed, .. } = quiz;
     say!("{} {}: {shown}, seed {seed}\n", stage.name, stage.title);
-    let [mut right, mut wrong, mut open] = [0; 3];
     for (one, number) in marked.iter().zip(1..) {
-        let kind = one.question.kind;
-        let word = match &one.mark {
-            Mark::Right(_) => paint.good("right    "),
-            Mark::Wrong(..) => paint.bad("not right"),
-            Mark::NoProof(_) => paint.bad("no proof "),
-            Mark::NotSeen => paint.open("not seen "),
-            Mark::Open => paint.open("open     "),
-        };
-        match &one.mark {
-            Mark::Right(truth) => {
-                right += 1;
-                say!("{number}. {word}  {kind}: {}", truth.answer);
-                row("why", &truth.why);
-            }
-            Mark::Wrong(answer, truth) => {
-                wrong += 1;
-                say!(
-                    "{number}. {word}  {kind}: you say {answer}, the trace says {}",
-                    truth.answer
-                );
-                if let (Form::Choice(sentences), Answer::Choice(index)) =
-                    (&one.question.form, truth.answer)
-                {
-                    row(&truth.answer.to_string(), &sentences[index]);
-                }
-                row("why", &truth.why);
-            }
-            Mark::NoProof(why) => {
-                wrong += 1;
-                say!("{number}. {word}  {kind}: this run does not count");
-                row("seen", why);
-                row(
-                    "first",
-                    &format!("`cargo lab grade {}` until that is mended", stage.name),
-                );
-            }
-            Mark::NotSeen => {
-                say!("{number}. {word}  {kind}: this run does not tell");
-                row("why", NOT_SEEN);
-            }
-            Mark::Open => {
-                open += 1;
-                say!("{number}. {word}  {kind}");
-                continue;
-            }
-        }
-        row("look", &one.look);
+        tell_one(stage, one, number);
     }
-    let open = match open {
-        0 => String::new(),
-        _ => format!("; {open} still open"),
+    let number = |counts: fn(&Mark) -> bool| {
+        let counted = marked.iter().filter(|one| counts(&one.mark));
+        counted.count()
     };
-    say!(
-        "\n{right} of {} right{open}",
-        count(right + wrong, "answer")
-    );
-    u8::from(wrong > 0)
+    let right = number(|mark| matches!(mark, Mark::Right(_)));
+    let wrong = number(|mark| matches!(mark, Mark::Wrong(..)));
+    let no_proof = number(|mark| matches!(mark, Mark::NoProof(_)));
+    let open = number(|mark| *mark == Mark::Open);
+    let more = [(no_proof, "without proof"), (open, "still open")];
+    let more = more.iter().filter(|(number, _)| *number > 0);
+    let more: Vec<_> = more
+        .map(|(number, words)| format!("; {number} {words}"))
+        .collect();
+    let answers = count(right + wrong, "answer");
+    say!("\n{right} of {answers} right{}", more.concat());
+    u8::from(wrong + no_proof > 0)
+}
+
+fn tell_one(stage: &Stage, one: &Marked<'_>, number: usize) {
+    let paint = Paint::stdout();
+    let kind = one.question.kind;
+    match &one.mark {
+        Mark::Open => {
+            say!("{number}. {}  {kind}", paint.open("open     "));
+            return;
+        }
+        Mark::Right(truth) => {
+            say!(
+                "{number}. {}  {kind}: {}",
+                paint.good("right    "),
+                truth.answer
+            );
+            row("why", &truth.why);
+        }
+        Mark::Wrong(answer, truth) => {
+            let said = format!("you say {answer}, the trace says {}", truth.answer);
+            say!("{number}. {}  {kind}: {said}", paint.bad("not right"));
+            if let (Form::Choice(sentences), Answer::Choice(index)) =
+                (&one.question.form, truth.answer)
+            {
+                row(&truth.answer.to_string(), &sentences[index]);
+            }
+            row("why", &truth.why);
+        }
+        Mark::NoProof(why) => {
+            let word = paint.bad("no proof ");
+            say!("{number}. {word}  {kind}: this run does not count");
+            row("seen", why);
+            row(
+                "first",
+                &format!("`cargo lab grade {}` until that is mended", stage.name),
+            );
+        }
+        Mark::NotSeen => {
+            let word = paint.open("not seen ");
+            say!("{number}. {word}  {kind}: this run does not tell");
+            row("why", NOT_SEEN);
+        }
+    }
+    row("look", &one.look);
 }
 
 /// What is said where a right solution leaves no trace of what is asked.

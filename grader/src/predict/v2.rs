@@ -267,7 +267,11 @@ fn first_of_chain(draw: &mut Draw) -> Question {
         let chain = chain(run)?;
         let name = crate::text::exception(chain.first.vector());
         let known = EXCEPTIONS.iter().find(|one| one.name == name)?;
-        let why = format!("the chain is \"{}\"", Exit::Shutdown(chain));
+        let why = format!(
+            "the chain is \"{}\": each is what went wrong while the one before it was being \
+             delivered",
+            Exit::Shutdown(chain)
+        );
         Some((known.name, why))
     })
 }
