@@ -125,6 +125,23 @@ fn what_is_true_changes_with_the_seed() {
     }
 }
 
+/// A formula, held against the trace: the question itself knows none.
+#[test]
+fn each_byte_of_a_console_is_an_exit_and_the_end_is_one_more() {
+    let mut asked = 0;
+    for stage in ["v1", "v3", "v4"].map(stage) {
+        let quiz = Quiz::of_all_kinds(stage, 1);
+        for (question, truth) in quiz.questions.iter().zip(truths(&quiz)) {
+            if question.kind == "console-exits" {
+                let bytes = question.scene.console().len() as u64;
+                assert_eq!(truth.answer, Answer::Number(bytes + 1), "{}", truth.why);
+                asked += 1;
+            }
+        }
+    }
+    assert_eq!(asked, 3);
+}
+
 #[test]
 fn an_open_question_is_not_run_and_tells_nothing() {
     let quiz = Quiz::of(stage("v1"), 7);

@@ -126,6 +126,12 @@ fn tell(quiz: &Quiz, marked: &[Marked<'_>], shown: &str) -> u8 {
         .collect();
     let answers = count(right + wrong, "answer");
     say!("\n{right} of {answers} right{}", more.concat());
+    if right + wrong > 0 {
+        say!(
+            "The traces are of your own version: whether it is right, says `cargo lab grade {}`.",
+            stage.name
+        );
+    }
     u8::from(wrong + no_proof > 0)
 }
 

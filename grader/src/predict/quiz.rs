@@ -79,3 +79,43 @@ fn kinds(stage: &Stage) -> &'static [Kind] {
         _ => &[],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stages::STAGES;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn equal_seeds_ask_the_same_and_others_ask_something_else() {
+        for stage in STAGES {
+            let put = |seed| Quiz::of(stage, seed).put();
+            assert_eq!(put(7), put(7));
+            assert_ne!(put(7), put(8), "{}", stage.name);
+        }
+    }
+
+    #[test]
+    fn every_version_has_six_questions_of_different_kinds() {
+        for stage in STAGES {
+            for seed in [0, 1, u64::MAX] {
+                let quiz = Quiz::of(stage, seed);
+                let kinds: BTreeSet<_> = quiz.questions.iter().map(|one| one.kind).collect();
+                assert_eq!(kinds.len(), ASKED, "{}", stage.name);
+            }
+        }
+    }
+
+    /// Whichever questions are asked beside it.
+    #[test]
+    fn a_question_depends_on_its_seed_and_kind_alone() {
+        for stage in STAGES {
+            let all = Quiz::of_all_kinds(stage, 7);
+            for one in Quiz::of(stage, 7).questions {
+                let same = |other: &&Question| other.kind == one.kind;
+                let same = all.questions.iter().find(same).expect("its kind");
+                assert_eq!(same.put(1, stage), one.put(1, stage));
+            }
+        }
+    }
+}

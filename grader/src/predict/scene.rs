@@ -82,7 +82,7 @@ impl Scene {
     }
 
     /// What the guest prints on a machine that is right; nothing of many VMs.
-    pub(super) fn console(&self) -> String {
+    pub fn console(&self) -> String {
         match self {
             Scene::Guest { guest, seed, .. } => {
                 String::from_utf8_lossy(&guest.expected(*seed).console).into_owned()
