@@ -48,6 +48,21 @@ fn version_4_takes_its_virtual_cpu_from_version_3() {
     assert!(!code.new_names.contains(&"VirtualCpu".into()), "{code:?}");
 }
 
+/// What "Looking back" says of each version but the first.
+#[test]
+fn the_manual_knows_how_long_each_version_is() {
+    let manual = std::fs::read_to_string(workspace().root.join("LABS.md")).expect("LABS.md");
+    for stage in graded().into_iter().filter(|stage| stage.number() > 1) {
+        let source = Source::read(stage, &workspace()).expect("sources");
+        let said = format!("{} lines", source.lines());
+        let name = stage.name;
+        assert!(
+            manual.contains(&said),
+            "{name} has {said}: say so in its \"Looking back\""
+        );
+    }
+}
+
 #[test]
 fn both_versions_run_the_workload_and_only_the_newer_one_its_own() {
     let found = json(&["diff", "v2", "v3"]);
