@@ -24,6 +24,8 @@ use std::path::PathBuf;
   cargo lab doctor                     what this host can do, and what to mend
   cargo lab compare v2                 what the hardware takes over, in numbers
   cargo lab hint v1-E3                 how it fails, and a question; --level 3 nearly tells
+  cargo lab predict v2                 questions to answer before you run anything
+  cargo lab diff v2 v3                 what version 3 added, in code and in behaviour
 
 Exit codes: 0 all well, 1 something failed, 2 wrong command line, 3 the host failed."
 )]
@@ -89,6 +91,31 @@ first.")]
 What is counted: traps to the version's virtual CPU (on kvm there are none), exits to the monitor, \
 injected interrupts. The time is that of a build for development.")]
     Compare(CompareArguments),
+    /// Ask what a version's guests will do, and hold your answers against a run
+    #[command(
+        after_help = "The first time it writes a file with questions, such as \
+predictions/v2.txt. Answer them there, before you run anything. The next time it runs the guests \
+on your own version and compares; what you have left open stays open.
+
+Examples:
+  cargo lab predict v2
+  cargo lab predict v2 --seed 7        the questions of seed 7
+  cargo lab predict v2 --file more.txt
+
+The exit code is 0 if every answer is right, or none is there yet; 1 if one is wrong, or a guest \
+did not do what it should."
+    )]
+    Predict(PredictArguments),
+    /// Show what a version added to another, in code and in behaviour
+    #[command(after_help = "Examples:
+  cargo lab diff v2 v3
+  cargo lab diff v1 v4
+  cargo lab diff v4 v5 --guest compute
+
+Code: modules, lines without comments, tests and blank ones, public names. Behaviour: a guest that \
+both can run, counted on both; and what the newer one's first guest does on the older one. All \
+runs are made on the versions of this tree.")]
+    Diff(DiffArguments),
     /// Say what this host can do, what it cannot, and what to do about it
     #[command(after_help = "The exit code is 0 if the software CPU can be used; kvm is optional.")]
     Doctor,
@@ -288,6 +315,37 @@ pub struct CompareArguments {
 pub struct WatchArguments {
     /// The versions, such as v2 [default: the one where you are, and what a save touches]
     pub stages: Vec<String>,
+}
+
+/// What to ask about.
+#[derive(Debug, Args)]
+pub struct PredictArguments {
+    /// The version, such as v2
+    pub stage: String,
+    /// What the questions are made from [default: a new one; it stands in the file]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Where the questions and answers stand [default: predictions/VERSION.txt]
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+/// What to hold against what.
+#[derive(Debug, Args)]
+pub struct DiffArguments {
+    /// The older version, such as v2
+    pub older: String,
+    /// The newer one, such as v3
+    pub newer: String,
+    /// A guest that both can run [default: the older one's first]
+    #[arg(long, value_name = "NAME")]
+    pub guest: Option<String>,
+    /// What the guests are made from
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// The numbers as JSON, and nothing else, on stdout
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What to give a hint about.

@@ -28,6 +28,7 @@ pub use failure::{Failure, Problem};
 pub use host_run::{HostRun, Stay};
 pub use on_kvm::OnKvm;
 pub use run::Run;
+pub(crate) use run::command as command_of_guest;
 
 use crate::error::LabError;
 use crate::exercises::Exercise;

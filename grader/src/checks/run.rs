@@ -251,33 +251,40 @@ impl Run {
 
     /// The command that makes the same run.
     pub fn command(&self) -> String {
-        let scenario = &self.observation.scenario;
-        let mut command = format!(
-            "cargo lab run {} --guest {} --seed {}",
+        command(
             self.stage,
-            self.guest.name(),
-            self.seed
-        );
-        let usual = Scenario::new(scenario.image.clone());
-        let mut add = |option: &str, value: u64, usual: u64| {
-            if value != usual {
-                command.push_str(&format!(" --{option} {value}"));
-            }
-        };
-        add("tick", scenario.tick, usual.tick);
-        if let Some(ticks) = scenario.guest_tick {
-            add("guest-tick", ticks.into(), 0);
-        }
-        add("limit", scenario.limit.0, usual.limit.0);
-        add("vcpu", scenario.vcpu, usual.vcpu);
-        if let Some(entry) = scenario.kick_at {
-            add("kick-at", entry, u64::MAX);
-        }
-        if scenario.engine != usual.engine {
-            command.push_str(&format!(" --engine {}", scenario.engine));
-        }
-        command + " --trace"
+            self.guest,
+            self.seed,
+            &self.observation.scenario,
+        ) + " --trace"
     }
+}
+
+/// The command that runs `guest`, made from `seed`, on this machine.
+pub(crate) fn command(stage: &str, guest: Guest, seed: u64, scenario: &Scenario) -> String {
+    let mut command = format!(
+        "cargo lab run {stage} --guest {} --seed {seed}",
+        guest.name()
+    );
+    let usual = Scenario::new(scenario.image.clone());
+    let mut add = |option: &str, value: u64, usual: u64| {
+        if value != usual {
+            command.push_str(&format!(" --{option} {value}"));
+        }
+    };
+    add("tick", scenario.tick, usual.tick);
+    if let Some(ticks) = scenario.guest_tick {
+        add("guest-tick", ticks.into(), 0);
+    }
+    add("limit", scenario.limit.0, usual.limit.0);
+    add("vcpu", scenario.vcpu, usual.vcpu);
+    if let Some(entry) = scenario.kick_at {
+        add("kick-at", entry, u64::MAX);
+    }
+    if scenario.engine != usual.engine {
+        command.push_str(&format!(" --engine {}", scenario.engine));
+    }
+    command
 }
 
 /// Where the guest was at the end, and with what in its registers; or why the

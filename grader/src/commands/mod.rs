@@ -3,6 +3,7 @@
 mod batch;
 mod compare;
 mod confined;
+mod diff;
 mod export;
 mod grade;
 mod handout;
@@ -10,6 +11,7 @@ mod hint;
 mod list;
 mod overview;
 mod paint;
+mod predict;
 mod run;
 mod run_host;
 mod saves;
@@ -44,6 +46,8 @@ pub fn carry_out(cli: Cli) -> Result<u8, LabError> {
         Some(Command::Run(arguments)) => run::run(&workspace()?, &arguments),
         Some(Command::Grade(arguments)) => grade::grade(&workspace()?, &arguments),
         Some(Command::Compare(arguments)) => compare::compare(&workspace()?, &arguments),
+        Some(Command::Predict(arguments)) => predict::predict(&workspace()?, &arguments),
+        Some(Command::Diff(arguments)) => diff::diff(&workspace()?, &arguments),
         Some(Command::Batch(arguments)) => batch::batch(&workspace()?, &arguments),
         Some(Command::Merge(arguments)) => batch::merge(&arguments),
         Some(Command::Export(arguments)) => export::export(&workspace()?, &arguments),
