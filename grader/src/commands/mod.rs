@@ -12,6 +12,7 @@ mod paint;
 mod run;
 mod run_host;
 mod say;
+pub mod selftest;
 
 use self::say::say;
 use crate::cli::{Cli, Command};
@@ -43,6 +44,7 @@ pub fn carry_out(cli: Cli) -> Result<u8, LabError> {
         Some(Command::Batch(arguments)) => batch::batch(&workspace()?, &arguments),
         Some(Command::Merge(arguments)) => batch::merge(&arguments),
         Some(Command::Export(arguments)) => export::export(&workspace()?, &arguments),
+        Some(Command::Selftest(arguments)) => selftest::prove(&workspace()?, &arguments),
         Some(Command::Confined(arguments)) => confined::run(&arguments),
         Some(Command::Hint(arguments)) => hint::show(&workspace()?, &arguments),
         Some(Command::Doctor) => {

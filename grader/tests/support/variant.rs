@@ -81,27 +81,49 @@ impl Variant {
 }
 
 /// Builds and grades all variants, as many at a time as there are cores, and
-/// gives their verdicts in the same order.
-pub fn grade_all(scratch: &Scratch, variants: &[Variant]) -> Vec<StageVerdict> {
+/// gives their verdicts in the same order. `told` hears of each when it is there.
+pub fn grade_all(
+    scratch: &Scratch,
+    variants: &[Variant],
+    told: impl Fn(usize, &StageVerdict) + Sync,
+) -> Vec<StageVerdict> {
     build(&scratch.workspace, variants);
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let verdicts: Vec<_> = variants.iter().map(|_| Mutex::new(None)).collect();
+    side_by_side(variants.len(), cores(), |index| {
+        let verdict = grade(scratch, &variants[index]);
+        told(index, &verdict);
+        verdict
+    })
+}
+
+/// The cores of this host.
+pub fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Does `work` for each number below `count`, by so many workers, and gives what
+/// came of it in order.
+pub fn side_by_side<T: Send>(
+    count: usize,
+    workers: usize,
+    work: impl Fn(usize) -> T + Sync,
+) -> Vec<T> {
+    let results: Vec<_> = (0..count).map(|_| Mutex::new(None)).collect();
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
-        for _ in 0..cores {
+        for _ in 0..workers {
             scope.spawn(|| {
-                while let Some((variant, verdict)) = {
+                while let Some((index, result)) = {
                     let index = next.fetch_add(1, Ordering::Relaxed);
-                    variants.get(index).zip(verdicts.get(index))
+                    results.get(index).map(|result| (index, result))
                 } {
-                    *verdict.lock().expect("a place") = Some(grade(scratch, variant));
+                    *result.lock().expect("a place") = Some(work(index));
                 }
             });
         }
     });
-    let verdicts = verdicts.into_iter().map(Mutex::into_inner);
-    verdicts
-        .map(|verdict| verdict.ok().flatten().expect("a verdict"))
+    let results = results.into_iter().map(Mutex::into_inner);
+    results
+        .map(|result| result.ok().flatten().expect("a result"))
         .collect()
 }
 
@@ -112,7 +134,7 @@ fn grade(scratch: &Scratch, variant: &Variant) -> StageVerdict {
 }
 
 /// One build for all. One that does not compile shows in its own verdict.
-fn build(workspace: &Workspace, variants: &[Variant]) {
+pub fn build(workspace: &Workspace, variants: &[Variant]) {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
     command
         .current_dir(&workspace.root)
