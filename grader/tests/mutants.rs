@@ -4,14 +4,14 @@
 
 mod support;
 
+use lab::bank::Change;
 use lab::checks::Course;
 use lab::verdict::{Outcome, StageVerdict};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use support::bank::{Change, changes};
 use support::scratch::Scratch;
 use support::variant::{Variant, grade_all};
-use support::{graded, tell, workspace};
+use support::{changes, graded, tell, workspace};
 
 /// `HEPTAVISOR_CHANGE=v2/sti` asks for those whose version and name say so.
 #[test]
@@ -23,7 +23,7 @@ fn each_change_fails_exactly_the_checks_it_is_listed_with() {
     for stage in graded() {
         for change in changes(stage) {
             if format!("{}/{}", stage.name, change.name).contains(&only) {
-                let edit = |file: &str, text| Some(change.edited(file, text));
+                let edit = |file: &str, text| Some(change.edited(file, text).expect("a change"));
                 variants.push(Variant::place(&scratch, stage, &change.name, edit));
                 changes_made.push(change);
             }

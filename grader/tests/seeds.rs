@@ -11,14 +11,21 @@ use lab::grade::Grading;
 use lab::stages::Stage;
 use lab::verdict::{StageVerdict, Verdict};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use support::bank::changes;
+use std::path::{Path, PathBuf};
 use support::scratch::Scratch;
 use support::variant::{Variant, build, cores, side_by_side};
-use support::{graded, tell, workspace};
+use support::{changes, graded, tell, workspace};
 
 /// How often each wrong solution is graded with its seed.
 const ROUNDS: usize = 2;
+
+/// Checks that let real threads loose. Who goes first is the host's affair there,
+/// so what is told of a wrong solution is what one run has seen.
+const THREADS: [&str; 3] = [
+    "owners-reach-running-vms",
+    "threads-change-nothing",
+    "no-wake-lost-in-any-order",
+];
 
 /// `HEPTAVISOR_SEEDS=50` asks for more.
 fn seeds() -> usize {
@@ -54,7 +61,7 @@ impl Class {
         let chosen = |index: usize| wrong[index * wrong.len() / seeds()];
         let mut places = BTreeMap::new();
         for change in (0..seeds()).map(chosen) {
-            let edit = |file: &str, text| Some(change.edited(file, text));
+            let edit = |file: &str, text| Some(change.edited(file, text).expect("a change"));
             let place = || Variant::place(scratch, stage, &change.name, edit);
             places.entry(&change.name).or_insert_with(place);
         }
@@ -99,7 +106,11 @@ impl Class {
     fn a_wrong_solution_is_graded_alike_every_time(&self) {
         let verdicts = side_by_side(ROUNDS * seeds(), workers(), |turn| {
             let index = turn % seeds();
-            self.grade(&self.wrong[index].1, seed(index)).json()
+            let mut verdict = self.grade(&self.wrong[index].1, seed(index));
+            let stage = &mut verdict.stages[0];
+            stage.checks.retain(|check| !THREADS.contains(&check.name));
+            stage.points = stage.checks.iter().map(|check| check.points).sum();
+            verdict.json()
         });
         let (first, second) = verdicts.split_at(seeds());
         for (index, (first, second)) in first.iter().zip(second).enumerate() {
@@ -113,12 +124,12 @@ impl Class {
         ));
     }
 
-    fn grade(&self, runner: &PathBuf, seed: u64) -> Verdict {
+    fn grade(&self, runner: &Path, seed: u64) -> Verdict {
         let grading = Grading {
             seed,
             ..Grading::of(vec![self.stage])
         };
-        let built = |_| Ok(Compiled::Runner(runner.clone()));
+        let built = |_| Ok(Compiled::Runner(runner.to_path_buf()));
         let verdict = grading.run_with(&workspace(), built, |_| {});
         verdict.expect("a verdict")
     }

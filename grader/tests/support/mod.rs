@@ -1,11 +1,11 @@
-//! What the tests of the grader share: a scratch copy of the workspace, and
-//! the bank of changes that are made to it.
+//! What the tests of the grader share: a scratch copy of the workspace, variants
+//! of the versions in it, and work side by side.
 #![allow(dead_code)] // each test program uses a part of it
 
-pub mod bank;
 pub mod scratch;
 pub mod variant;
 
+use lab::bank::{self, Change};
 use lab::checks::Course;
 use lab::commands::selftest::TOLD;
 use lab::engine;
@@ -56,6 +56,11 @@ pub fn kvm_can_run(stage: &Stage) -> bool {
 /// Says how far a test has come: `cargo lab selftest` shows these lines.
 pub fn tell(text: &str) {
     println!("{TOLD}{text}");
+}
+
+/// The bank's changes of a version, by name.
+pub fn changes(stage: &Stage) -> Vec<Change> {
+    bank::changes(stage, &workspace()).expect("the bank")
 }
 
 /// The sources of a version as their files' names and texts.
