@@ -2,6 +2,7 @@
 
 use crate::cli_class::{
     BatchArguments, ConfinedArguments, ExportArguments, HandoutArguments, MergeArguments,
+    SelftestArguments,
 };
 use crate::vm_spec::PCPUS;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -145,6 +146,16 @@ points; 3 if the host kept something from being graded: the same command tries j
   cargo lab export html results --out pages
   cargo lab export similarity results --submissions submissions --out compare")]
     Export(ExportArguments),
+    /// Prove that the grader can be trusted: for whoever has changed something in it
+    #[command(after_help = "Examples:
+  cargo lab selftest v3                after a change to one version's checks or mistakes
+  cargo lab selftest v3 --seeds 5      the same, but sooner
+  cargo lab selftest                   before a course begins
+
+It runs tests of `grader/tests` and says what each has proved. That takes minutes for a version, \
+and an hour for all. The exit code is 0 if all holds, 1 if something does not, 2 in a tree that was \
+handed out, 3 if the tests do not build.")]
+    Selftest(SelftestArguments),
     /// Run a program that can write to one folder only, and has no network
     #[command(hide = true)]
     Confined(ConfinedArguments),

@@ -89,6 +89,16 @@ pub struct ExportArguments {
     pub submissions: Option<PathBuf>,
 }
 
+/// What to prove of the grader.
+#[derive(Debug, Args)]
+pub struct SelftestArguments {
+    /// Only for this version, such as v3 [default: all there are]
+    pub stage: Option<String>,
+    /// With how many seeds verdicts are compared
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
+    pub seeds: u16,
+}
+
 /// What to run, and where it may write.
 #[derive(Debug, Args)]
 pub struct ConfinedArguments {

@@ -17,6 +17,7 @@
 //! against what the machine recorded ([`evidence`]). Whatever they do becomes a
 //! verdict, and never this program's crash.
 
+pub mod bank;
 pub mod batch;
 pub mod cache;
 pub mod checks;

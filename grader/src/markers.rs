@@ -171,6 +171,20 @@ pub fn solution_lines(text: &str) -> Vec<&str> {
     lines
 }
 
+/// Whether a line, from 1, is a part of a solution.
+pub fn is_solution(text: &str, line: usize) -> bool {
+    let mut inside = false;
+    for line in text.lines().take(line).map(Line::of) {
+        match line {
+            Line::Begin(block) => inside = block == Block::Solution,
+            Line::End(_) => inside = false,
+            _ => {}
+        }
+    }
+    let whole = text.lines().any(|line| line.trim() == "// SOLUTION FILE");
+    inside || whole
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,6 +222,14 @@ mod tests {
         let whole = source("@ SOLUTION FILE\na");
         assert_eq!(solve(&whole).unwrap().unwrap(), "a");
         assert_eq!(solve(&source("@ HIDDEN FILE\na")), Ok(None));
+    }
+
+    #[test]
+    fn a_line_is_solution_between_the_markers_and_in_a_solutions_file() {
+        let text = source("a\n@ BEGIN SOLUTION\nb\n@ END SOLUTION\n@ BEGIN HIDDEN\nc\n");
+        let inside = (1..=6).filter(|line| is_solution(&text, *line));
+        assert_eq!(inside.collect::<Vec<_>>(), [2, 3]);
+        assert!(is_solution(&source("@ SOLUTION FILE\na"), 2));
     }
 
     #[test]

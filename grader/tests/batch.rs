@@ -15,8 +15,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
-use support::bank::changes;
-use support::{stage, workspace};
+use support::{changes, stage, workspace};
 
 fn submit(class: &Path, name: &str, version: &str, edit: impl Fn(&str, String) -> String) {
     for (file, text) in support::sources(stage(version), &workspace()) {
@@ -116,7 +115,7 @@ fn a_version_stands_on_the_reference_and_beside_that_on_the_students_own() {
     submit(class, "right", "v1", |_, text| text + "\n// mine\n");
     submit(class, "wrong-below", "v1", |file, text| {
         let file = file.trim_start_matches("stages/v1-kernel-only/");
-        wrong.edited(file, text)
+        wrong.edited(file, text).expect("a change")
     });
     submit(class, "broken-below", "v1", |_, text| {
         text + "\nfn f() -> u8 { \"\" }\n"

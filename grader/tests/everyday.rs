@@ -14,7 +14,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
-use support::bank::changes;
+use support::changes;
 use support::scratch::Scratch;
 use support::{stage, workspace};
 
@@ -292,6 +292,7 @@ fn hint_with(mistake: &str, exercise: &str) -> String {
         let folder = stage.folder();
         let file = Path::new(&name).strip_prefix(folder).expect("a source");
         let changed = change.edited(&file.to_string_lossy(), text.clone());
+        let changed = changed.expect("a change");
         if changed != text {
             scratch.write(&name, &changed);
         }

@@ -17,6 +17,7 @@ mod run_host;
 mod saves;
 mod say;
 mod screen;
+pub mod selftest;
 mod standing;
 mod watch;
 
@@ -51,6 +52,7 @@ pub fn carry_out(cli: Cli) -> Result<u8, LabError> {
         Some(Command::Batch(arguments)) => batch::batch(&workspace()?, &arguments),
         Some(Command::Merge(arguments)) => batch::merge(&arguments),
         Some(Command::Export(arguments)) => export::export(&workspace()?, &arguments),
+        Some(Command::Selftest(arguments)) => selftest::prove(&workspace()?, &arguments),
         Some(Command::Confined(arguments)) => confined::run(&arguments),
         Some(Command::Watch(arguments)) => watch::watch(&workspace()?, &arguments),
         Some(Command::Hint(arguments)) => hint::show(&workspace()?, &arguments),

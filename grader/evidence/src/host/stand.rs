@@ -72,7 +72,7 @@ pub fn main(
 ) -> ExitCode {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     let done = match &arguments[..] {
-        [scenario, evidence] => report(prepare, interp, kvm, scenario, evidence),
+        [scenario, evidence] => report(prepare, &interp, &kvm, scenario, evidence),
         _ => Err("usage: SCENARIO EVIDENCE (`cargo lab run` calls this for you)".into()),
     };
     match done {
@@ -84,10 +84,12 @@ pub fn main(
     }
 }
 
+/// It is the same for all versions, so it is compiled here, and not with each of
+/// their runners.
 fn report(
     prepare: Prepare,
-    interp: impl Fn(Host<Box<dyn Cpu>>),
-    kvm: impl Fn(Host<HostCpu>),
+    interp: &dyn Fn(Host<Box<dyn Cpu>>),
+    kvm: &dyn Fn(Host<HostCpu>),
     scenario: &Path,
     evidence: &Path,
 ) -> Result<(), Box<dyn Error>> {
@@ -111,8 +113,8 @@ fn report(
         });
         writer.run(order.seed().unwrap_or(0));
         let ran = catch_unwind(AssertUnwindSafe(|| match scenario.engine {
-            Engine::Interp => Host::new(&scenario, &images, &writer, prepare).map(&interp),
-            Engine::Kvm => Host::new(&scenario, &images, &writer, prepare).map(&kvm),
+            Engine::Interp => Host::new(&scenario, &images, &writer, prepare).map(interp),
+            Engine::Kvm => Host::new(&scenario, &images, &writer, prepare).map(kvm),
         }));
         match ran {
             Ok(Ok(())) => {}
