@@ -39,6 +39,8 @@ pub const FULL_TSS: u16 = (TSS_SIZE - 1) as u16;
 pub const RSP0: i32 = 4;
 /// Offset of the first interrupt stack pointer in the TSS.
 const IST1: usize = 36;
+/// The limit of a TSS that ends with the seventh of them.
+pub const STACKS_ONLY: u16 = (IST1 + 7 * 8 - 1) as u16;
 /// Offset of the distance to the I/O permission map: with one that points
 /// behind the TSS there is no map, and user code may use no port.
 const IO_MAP: i32 = 102;

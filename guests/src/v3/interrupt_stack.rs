@@ -2,7 +2,8 @@
 //!
 //! A gate may name one of seven *interrupt stacks* in the TSS. Its handler starts
 //! there even if the kernel itself was interrupted, so that it has a stack when the
-//! kernel's is the trouble. The kernel here tries several of them.
+//! kernel's is the trouble. The kernel here tries several of them, also the last one,
+//! with which its TSS ends.
 
 use crate::asm::Asm;
 use crate::catalogue::{Expected, Guest};
@@ -29,7 +30,7 @@ const STACK: usize = 1024;
 /// Bytes of a gate. The fifth holds the number of the stack.
 const GATE: usize = 16;
 
-/// The stacks that are tried: the last one, which ends the list, and others.
+/// The stacks that are tried: the last one, the first one, and others.
 fn tried(seed: u64) -> Vec<usize> {
     let mut random = Random::new(seed);
     let others = random.between(2, 5);
@@ -43,7 +44,7 @@ fn build(seed: u64) -> Image {
         asm.zeroed("stacks", 16, STACKS * STACK);
         asm.words("top", &[0]);
         segments::load(asm);
-        segments::load_task(asm, segments::FULL_TSS);
+        segments::load_task(asm, segments::STACKS_ONLY);
         for number in 1..=STACKS {
             x64!(asm ; lea rax, [->stacks + (number * STACK) as isize]);
             segments::set_interrupt_stack(asm, number);
