@@ -47,6 +47,9 @@ struct Bounds {
     time: Duration,
     kept: usize,
     flood: u64,
+    /// Whether it is killed when its result is not wanted any more, and not on
+    /// Ctrl-C only.
+    abandoned: bool,
 }
 
 /// Runs `command` for at most `time`. `look` is called again and again while it
@@ -59,12 +62,18 @@ pub fn run(
     time: Duration,
     look: impl FnMut(),
 ) -> Result<Finished, LabError> {
-    let (kept, flood) = (KEPT, FLOOD);
-    run_within(command, &Bounds { time, kept, flood }, look)
+    let bounds = Bounds {
+        time,
+        kept: KEPT,
+        flood: FLOOD,
+        abandoned: true,
+    };
+    run_within(command, &bounds, look)
 }
 
 /// Runs a program that is trusted with as much time as it takes, and keeps all
-/// that it says.
+/// that it says. It is not killed half-way because its result is not wanted any
+/// more: what a compiler leaves then may spoil the next build.
 ///
 /// # Errors
 /// As [`run`].
@@ -73,6 +82,7 @@ pub fn run_trusted(command: &mut Command) -> Result<Finished, LabError> {
         time: Duration::MAX,
         kept: usize::MAX,
         flood: u64::MAX,
+        abandoned: false,
     };
     run_within(command, &bounds, || {})
 }
@@ -122,7 +132,8 @@ fn wait(
             Some(status) => return Ok(how(status)),
             None if printed.load(Ordering::Relaxed) > bounds.flood => return Ok(How::Flooded),
             None if begin.elapsed() > bounds.time => return Ok(How::TimedOut),
-            None => interrupt::check()?,
+            None if bounds.abandoned => interrupt::check()?,
+            None => interrupt::check_final()?,
         }
         look();
         std::thread::sleep(pause);

@@ -29,6 +29,17 @@ pub fn check() -> Result<(), LabError> {
     }
 }
 
+/// The same for work that is only cut off by Ctrl-C.
+///
+/// # Errors
+/// [`LabError::Interrupted`] after Ctrl-C.
+pub fn check_final() -> Result<(), LabError> {
+    match is_final() {
+        true => Err(LabError::Interrupted),
+        false => Ok(()),
+    }
+}
+
 /// Whether somebody pressed Ctrl-C.
 pub fn is_final() -> bool {
     INTERRUPTED.load(Ordering::Acquire)
