@@ -153,7 +153,7 @@ points; 3 if the host kept something from being graded: the same command tries j
   cargo lab selftest                   before a course begins
 
 It runs tests of `grader/tests` and says what each has proved. That takes minutes for a version, \
-and an hour for all. The exit code is 0 if all holds, 1 if something does not, 2 in a tree that was \
+and hours for all. The exit code is 0 if all holds, 1 if something does not, 2 in a tree that was \
 handed out, 3 if the tests do not build.")]
     Selftest(SelftestArguments),
     /// Run a program that can write to one folder only, and has no network
