@@ -9,8 +9,8 @@
 //!
 //! Only the stages are marked up; everything else goes along as it is, but for
 //! what would tell the solutions: the mutants, the other solutions, the tests of
-//! the grader and the answers for instructors. What is no part of the project
-//! (results, submissions, lists of students) never goes along, wherever it lies.
+//! the grader and the answers for instructors. What lies beside the project's own
+//! folders (results, submissions, lists of students) never goes along.
 
 mod cut;
 mod hidden;
@@ -201,6 +201,28 @@ fn failed(doing: &str, cause: impl std::fmt::Display) -> LabError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_lies_beside_the_project_stays_at_home() {
+        let tree = tempfile::tempdir().unwrap();
+        for name in [
+            "Cargo.toml",
+            "class.csv",
+            "course.json",
+            "grader/mutants/v1/halt.change",
+            "results/submissions/ada.json",
+            "stages/v1/src/lib.rs",
+            "submissions/ada/stages/v1/src/lib.rs",
+        ] {
+            write(&tree.path().join(name), b"").unwrap();
+        }
+        let workspace = Workspace::at(tree.path());
+        let paths = paths(&workspace).unwrap();
+        let names: Vec<_> = { paths.iter() }
+            .map(|path| workspace.relative(path))
+            .collect();
+        assert_eq!(names, ["Cargo.toml", "stages/v1/src/lib.rs"]);
+    }
 
     #[test]
     fn the_manual_loses_its_answers_and_nothing_else() {
