@@ -19,6 +19,7 @@ use crate::workspace::Workspace;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 /// How many verdicts of a version are kept: who goes back and forth between two
 /// ways to do it finds both.
@@ -115,9 +116,15 @@ fn inputs(stage: &Stage) -> [PathBuf; 2] {
 }
 
 /// Tells this program from any other build of it.
+/// It is looked at once: later another build may lie in its place.
 fn program() -> io::Result<String> {
+    static PROGRAM: OnceLock<String> = OnceLock::new();
+    if let Some(program) = PROGRAM.get() {
+        return Ok(program.clone());
+    }
     let file = std::env::current_exe()?.metadata()?;
-    Ok(format!("{} {:?}", file.len(), file.modified()?))
+    let program = format!("{} {:?}", file.len(), file.modified()?);
+    Ok(PROGRAM.get_or_init(|| program).clone())
 }
 
 #[cfg(test)]

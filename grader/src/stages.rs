@@ -50,7 +50,8 @@ impl Stage {
     /// If there is no such version, or not yet.
     pub fn find(name: &str, workspace: &Workspace) -> Result<&'static Stage, LabError> {
         let here = Stage::all_in(workspace);
-        if let Some(stage) = here.iter().find(|stage| stage.name == name) {
+        let bare = name.trim_start_matches(['v', 'V']);
+        if let Some(stage) = here.iter().find(|stage| stage.name[1..] == *bare) {
             return Ok(stage);
         }
         let known: Vec<_> = here.iter().map(|stage| stage.name).collect();

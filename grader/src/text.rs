@@ -115,6 +115,10 @@ pub fn thought(fate: &Fate) -> &'static str {
     match fate {
         Fate::Ended(ending) => thought_of_ending(*ending),
         Fate::NotYet { .. } => "the guest has come this far: what does it need now?",
+        Fate::Panicked { message, .. } if message.contains("no read waits for an answer") => {
+            "an exit that reads is not over when it leaves you: the answer is still to come. Who \
+             keeps in mind that somebody waits for it?"
+        }
         Fate::Panicked { .. } => {
             "a VMM must outlive whatever its guest does. What did you take for granted here?"
         }

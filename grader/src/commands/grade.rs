@@ -230,8 +230,17 @@ fn next(paint: Paint, stage: &StageVerdict) {
         .min()
         .map(|reached| first.unwrap_or(reached).min(reached))
     else {
+        if stage.points == 100 {
+            say!("next: `cargo lab` shows where you are");
+        }
         return;
     };
+    if !exercise.starts_with(&*stage.stage) {
+        let below = exercise.split('-').next().unwrap_or_default();
+        say!("next: {} first, in the version below", paint.open(exercise));
+        say!("      cargo lab grade {below}");
+        return;
+    }
     let decides = failures()
         .flat_map(|failure| &failure.places)
         .chain(&stage.first_hole)

@@ -122,6 +122,13 @@ fn named(workspace: &Workspace, name: &str) -> Result<Chosen, LabError> {
         .find(|(_, exercise)| exercise.name.eq_ignore_ascii_case(name));
     let unknown = || {
         let known: Vec<_> = all.iter().map(|(_, exercise)| exercise.name).collect();
+        // Of the version that was meant, if one can be told.
+        let of_version = |one: &&&str| {
+            name.get(..2)
+                .is_some_and(|version| one.starts_with(version))
+        };
+        let meant: Vec<_> = known.iter().filter(of_version).copied().collect();
+        let known = if meant.is_empty() { known } else { meant };
         suggest::unknown("exercise", name, &known, "See `cargo lab list`.")
     };
     let (stage, exercise) = found.ok_or_else(unknown)?;

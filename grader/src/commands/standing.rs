@@ -73,17 +73,37 @@ impl Standing {
     /// The exercises that are not done, in order. Without a verdict nothing is.
     pub(super) fn open(&self) -> Vec<&'static Exercise> {
         let exercises = self.course.exercises.iter();
-        exercises.filter(|one| !self.is_done(one)).collect()
+        let open: Vec<_> = exercises.filter(|one| !self.is_done(one)).collect();
+        match self.course.exercises.last() {
+            // All is written, and something of it does not compile.
+            Some(last) if open.is_empty() && !self.compiles() => vec![last],
+            _ => open,
+        }
     }
 
-    /// An exercise is done when no hole of it is left and no check that it decides
-    /// fails for another reason than somebody else's hole.
+    /// An exercise is done when no hole of it is left and no check fails because of
+    /// it. What does not compile now may be right all the same.
     pub(super) fn is_done(&self, exercise: &Exercise) -> bool {
         let is_met = |check: &CheckVerdict| match &check.failure {
-            Some(_) => !blames(check, exercise),
+            Some(_) => self.suspect(check) != Some(exercise.name),
             None => check.outcome == Outcome::Pass,
         };
-        !self.is_hole(exercise) && self.verdict.is_some() && self.decided_by(exercise).all(is_met)
+        let are_met = || !self.compiles() || self.decided_by(exercise).all(is_met);
+        !self.is_hole(exercise) && self.verdict.is_some() && are_met()
+    }
+
+    fn compiles(&self) -> bool {
+        self.verdict.as_ref().is_none_or(|verdict| verdict.compiles)
+    }
+
+    /// The exercise that is most likely the reason why a check fails: of those that
+    /// may be, the last one that has been begun. The ones before it have checks of
+    /// their own.
+    fn suspect<'a>(&self, check: &'a CheckVerdict) -> Option<&'a str> {
+        let places = &check.failure.as_ref()?.places;
+        let is_begun = |name: &str| self.sources.holes(name).is_empty();
+        let begun = places.iter().rev().find(|one| is_begun(&one.exercise));
+        Some(&begun.or(places.last())?.exercise)
     }
 
     /// The check that an exercise decides and that fails because of what stands in

@@ -82,8 +82,10 @@ fn stolen(run: &Run, at: usize, now: Time, budget: u64, deadline: Time) -> Failu
 fn early(run: &Run, at: usize, now: Time, deadline: Time) -> Failure {
     let expected = format!("exits with Deadline at {deadline}, when the host's timer rings");
     let seen = format!("an exit with Deadline at {now}");
-    run.failure(expected, seen, Some(at))
-        .thought("the guest had time left. Which comparison took it away?")
+    run.failure(expected, seen, Some(at)).thought(
+        "the guest had time left. Which comparison took it away, or who was never told that \
+             the timer has rung before?",
+    )
 }
 
 /// Passes if the guest asked for the same with the timer and without.
