@@ -5,6 +5,7 @@
 //!  commands      what the `cargo lab` command does
 //!    doctor      what this host can do           <- engine: which one a run gets
 //!    compare     one workload on every engine
+//!    picture     a run as a timeline, a page, a file
 //!    grade       builds a version, makes its checks, says the verdict
 //!      checks    what must hold of each version
 //!      compile   builds the runner               <- the student's code
@@ -21,6 +22,7 @@ pub mod checks;
 pub mod child;
 pub mod cli;
 pub mod cli_class;
+pub mod cli_trace;
 pub mod commands;
 pub mod compare;
 pub mod compile;
@@ -40,6 +42,7 @@ pub mod host_trace;
 pub mod interrupt;
 pub mod markers;
 pub mod observation;
+pub mod picture;
 pub mod snapshot;
 pub mod stages;
 pub mod submission;

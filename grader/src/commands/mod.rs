@@ -12,6 +12,7 @@ mod paint;
 mod run;
 mod run_host;
 mod say;
+mod trace;
 
 use self::say::say;
 use crate::cli::{Cli, Command};
@@ -38,6 +39,7 @@ pub fn carry_out(cli: Cli) -> Result<u8, LabError> {
         None => overview::show(&workspace()?),
         Some(Command::List) => list::show(&workspace()?),
         Some(Command::Run(arguments)) => run::run(&workspace()?, &arguments),
+        Some(Command::Trace(arguments)) => trace::trace(workspace, arguments),
         Some(Command::Grade(arguments)) => grade::grade(&workspace()?, &arguments),
         Some(Command::Compare(arguments)) => compare::compare(&workspace()?, &arguments),
         Some(Command::Batch(arguments)) => batch::batch(&workspace()?, &arguments),

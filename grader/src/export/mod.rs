@@ -25,6 +25,7 @@ use crate::error::LabError;
 use crate::workspace::Workspace;
 use std::path::Path;
 
+pub(crate) use markup::escape;
 pub use similarity::similarity;
 
 /// A class with its grades.

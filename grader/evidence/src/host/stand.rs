@@ -144,7 +144,8 @@ impl<C: EngineCpu> Host<C> {
                 vcpus.into_iter().map(apart).unzip::<_, _, Vec<_>, Vec<_>>()
             })
             .unzip();
-        let watch = Arc::new(Watch::new(writer.clone(), contexts, scenario));
+        let watch = Watch::new(writer.clone(), contexts, scenario);
+        let watch = Arc::new(watch.with_locks(images, &memories));
         let vms = scenario.vms.iter().zip(starts).zip(0..);
         Ok(Host {
             scenario: Arc::clone(scenario),

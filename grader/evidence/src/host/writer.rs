@@ -1,6 +1,6 @@
 //! Writes the evidence about many VMs while they run.
 
-use super::frame::{Frame, SCHEMA};
+use super::frame::{Frame, Holds, SCHEMA};
 use super::scenario::Scenario;
 use crate::Measured;
 use crate::frame::Bytes;
@@ -89,6 +89,15 @@ impl Writer {
         if *left > 0 {
             *left -= 1;
             state.lines.put(&Frame::Record(*record));
+        }
+    }
+
+    /// Reports that a vCPU came back with a lock, unless there were too many
+    /// records already.
+    pub(crate) fn holds(&self, holds: Holds) {
+        let mut state = self.0.lock();
+        if state.left.records > 0 {
+            state.lines.put(&Frame::Holds(holds));
         }
     }
 
