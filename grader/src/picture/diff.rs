@@ -100,7 +100,10 @@ fn summary(events: &[&Event]) -> String {
         crate::text::count(of(Kind::Trap), "trap"),
         crate::text::count(of(Kind::Exit), "exit"),
         crate::text::count(of(Kind::Inject), "injection"),
-        crate::text::count(of(Kind::Device), "device access")
+        match of(Kind::Device) {
+            1 => String::from("1 device access"),
+            many => format!("{many} device accesses"),
+        }
     )
 }
 

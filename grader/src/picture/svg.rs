@@ -41,6 +41,7 @@ pub fn svg(trace: &Trace, part: Part) -> String {
             part,
         },
         body: String::new(),
+        has_bars: false,
         top: 30,
     };
     picture.axis();
@@ -73,6 +74,8 @@ struct Picture<'a> {
     columns: Columns,
     body: String,
     top: u64,
+    /// Somewhere there were too many marks to show each.
+    has_bars: bool,
 }
 
 /// Columns with one sign: from which on, how many, and which.
@@ -234,6 +237,7 @@ impl Picture<'_> {
     }
 
     fn density(&mut self, events: &[&Event]) {
+        self.has_bars = true;
         let mut counts = vec![0_u64; (LANE / 4) as usize];
         let columns = Columns {
             count: counts.len() as u64,
@@ -366,6 +370,7 @@ impl Picture<'_> {
             (true, "▲ exit"),
             (due, "▼ injection"),
             (traps, "○ device"),
+            (self.has_bars, "bars: how many of these"),
             (due, "●▼ interrupt: due, taken"),
         ];
         let key = key.into_iter().filter(|(is_there, _)| *is_there);

@@ -146,7 +146,9 @@ fn two_traces_of_one_run_do_not_differ_and_of_two_seeds_do() {
     printed(&[&V2[..], &["--json", &other]].concat());
     let same = lab(&["trace", "diff", &saved.file(), &other]);
     assert_eq!(same.status.code(), Some(0), "{}", text(&same.stdout));
-    printed(&[&V2[..], &["--seed", "2", "--json", &other]].concat());
+    let seed = |seed, file: &str| printed(&["trace", "v2", "--seed", seed, "--json", file]);
+    seed("1", &saved.file());
+    seed("2", &other);
     let differs = lab(&["trace", "diff", &saved.file(), &other]);
     let said = text(&differs.stdout);
     assert_eq!(differs.status.code(), Some(1), "{said}");

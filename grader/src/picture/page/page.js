@@ -17,7 +17,8 @@ function show() {
   const { spans, marks, arrows, hidden } = drawing.drawn;
   // For tests, which cannot see a canvas: what was drawn.
   Object.assign(document.body.dataset, {
-    spans, marks, arrows, rows: drawing.rows.length, at: view.at, from: view.from, to: view.to,
+    spans, marks, arrows, rows: drawing.rows.length,
+    at: view.at, from: Math.round(view.from), to: Math.round(view.to),
     nodes: document.querySelectorAll("*").length,
   });
   element("range").textContent = `shown: ${number(view.from)} to ${number(view.to)}` +
