@@ -16,6 +16,7 @@ mod clock;
 pub mod confine;
 pub mod engine;
 mod frame;
+mod held;
 pub mod host;
 mod limits;
 mod lines;

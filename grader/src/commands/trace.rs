@@ -63,27 +63,57 @@ fn record(workspace: &Workspace, arguments: &RunArguments) -> Result<Option<Trac
         note!("{why}");
     }
     if stage.has_many_vms() {
-        let order = run_host::order(stage, engine, arguments)?;
+        let mut order = run_host::order(stage, engine, arguments)?;
         let Some(runner) = runner(workspace, stage)? else {
             return Ok(None);
         };
-        let run = observe_host(&runner, order, |_| {})?;
+        let run = whole(
+            |hold| {
+                order.scenario.hold = hold;
+                observe_host(&runner, order.clone(), |_| {})
+            },
+            |run| {
+                run.evidence
+                    .runs
+                    .last()
+                    .is_some_and(|run| run.end.is_some())
+            },
+        )?;
         return match run.finished {
             None => Err(LabError::Interrupted),
             Some(_) => Ok(Some(picture::of_host(&run, stage.name))),
         };
     }
-    let order = run::order(stage, engine, arguments)?;
+    let mut order = run::order(stage, engine, arguments)?;
     let Some(runner) = runner(workspace, stage)? else {
         return Ok(None);
     };
-    let run = observe(&runner, &order, |_| {})?;
+    let run = whole(
+        |hold| {
+            order.scenario.hold = hold;
+            observe(&runner, &order, |_| {})
+        },
+        |run| run.evidence.end.is_some(),
+    )?;
     let name = match &arguments.image {
         Some(path) => path.display().to_string(),
         None => run::guest(stage, arguments)?.name().to_string(),
     };
     let again = command(stage, &name, arguments);
     Ok(Some(picture::of_guest(&run, stage.name, &name, &again)))
+}
+
+/// Makes a run that writes its evidence down when it is over; and if the process
+/// died before, the same run again, which then leaves what there was.
+fn whole<T>(
+    mut run: impl FnMut(bool) -> Result<T, LabError>,
+    has_end: impl Fn(&T) -> bool,
+) -> Result<T, LabError> {
+    match run(true) {
+        Ok(run) if has_end(&run) => Ok(run),
+        Err(LabError::Interrupted) => Err(LabError::Interrupted),
+        _ => run(false),
+    }
 }
 
 /// The command that makes the same trace of one guest.

@@ -1,6 +1,45 @@
-//! A small trace for tests: two vCPUs of one VM and a hog on one physical CPU.
+//! For tests: a machine with a few records, and a small trace of two vCPUs of one VM
+//! and a hog on one physical CPU.
 
+use super::spans::{Life, Machine, Moment};
 use super::trace::*;
+use common::Image;
+use common::trace::{Event as Recorded, VcpuName};
+
+/// Any guest.
+pub(super) fn image() -> Image {
+    let guest = guests::v1::guest("halt").expect("a guest");
+    Image::parse(&guest.build(1).elf()).expect("an image")
+}
+
+/// A machine with one VM of two vCPUs, started at 0, of which this is recorded.
+pub(super) fn machine(image: &Image, moments: Vec<Moment>, until: u64) -> Machine<'_> {
+    let life = Life {
+        image,
+        vcpus: 2,
+        start: Some(0),
+        end: None,
+        pauses: Vec::new(),
+        holds: Vec::new(),
+    };
+    Machine {
+        moments,
+        vms: vec![life],
+        until,
+        has_places: true,
+    }
+}
+
+/// A record of a vCPU of its VM 0.
+pub(super) fn moment(time: u64, pcpu: usize, vcpu: u8, event: Recorded) -> Moment {
+    Moment {
+        time,
+        pcpu,
+        rip: 0,
+        vcpu: Some(VcpuName { vm: 0, vcpu }),
+        event,
+    }
+}
 
 fn span(vm: u32, vcpu: u8, state: State, (from, to): (u64, u64)) -> Span {
     Span {

@@ -97,7 +97,7 @@ fn report(
     limits::set(guests + scenario.pcpus as u64 * THREAD, scenario.patience)?;
     confine::within_folder_of(evidence)?;
     let panics = writer.clone();
-    report_panics(move |panic| panics.put(&Frame::Panic(panic)));
+    report_panics(move |panic| panics.put(Frame::Panic(panic)));
     let image = |vm: &VmSetup| -> Result<Image, Box<dyn Error>> {
         Ok(Image::parse(&std::fs::read(&vm.image)?)?)
     };
@@ -117,7 +117,7 @@ fn report(
         match ran {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                writer.put(&Frame::Refused(error.to_string()));
+                writer.put(Frame::Refused(error.to_string()));
                 return Err(error);
             }
             Err(_) => return Ok(()), // the panic is on record
@@ -239,7 +239,7 @@ impl<C: EngineCpu> Host<C> {
             let claim = catch_unwind(AssertUnwindSafe(|| driven.hypervisor.claim(vm, now)));
             reporter.report(reporter.look(vm, now, claim.ok().flatten()));
         }
-        watch.writer.put(&Frame::End(End {
+        watch.writer.put(Frame::End(End {
             outcome: outcome.ok().map(Outcome::from),
             clocks,
             records: watch.writer.seen(),

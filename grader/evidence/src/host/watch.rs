@@ -161,7 +161,7 @@ impl Watch {
     pub(crate) fn violation(&self, seen: &mut Seen, violation: Violation) {
         seen.violations += 1;
         if seen.violations <= VIOLATIONS {
-            self.writer.put(&Frame::Violation(violation));
+            self.writer.put(Frame::Violation(violation));
         }
     }
 
@@ -173,7 +173,7 @@ impl Watch {
     /// Reports that somebody is lost.
     pub(crate) fn loses_somebody(&self, lost: Lost) {
         self.lost.store(true, Ordering::Relaxed);
-        self.writer.put(&Frame::Lost(lost));
+        self.writer.put(Frame::Lost(lost));
     }
 
     /// What takes the events of one physical CPU: reports them, keeps the last
@@ -225,7 +225,7 @@ impl Watch {
     /// Stops a version that gets nowhere.
     fn go_on(&self, gets_nowhere: Option<GivenUp>) {
         if let Some(why) = gets_nowhere {
-            self.writer.put(&Frame::GivenUp(why));
+            self.writer.put(Frame::GivenUp(why));
             resume_unwind(Box::new("given up")); // to the stand
         }
     }

@@ -223,7 +223,11 @@ function follow() {
 
 window.addEventListener("hashchange", follow);
 window.addEventListener("resize", show);
-window.addEventListener("beforeprint", show);
+for (const [when, on] of [["beforeprint", true], ["afterprint", false]])
+  window.addEventListener(when, () => {
+    document.documentElement.classList.toggle("on-paper", on);
+    show();
+  });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
 follow();
 document.body.dataset.ready = "yes";
