@@ -24,7 +24,7 @@ use lab::host_order::{HostOrder, VmOrder, observe_host};
 use lab::observation::observe;
 use lab::stages::Stage;
 use lab::workspace::Workspace;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Each workload: the version, and its guests.
 const WORKLOADS: [(&str, &[&str]); 6] = [
@@ -89,7 +89,7 @@ fn main() {
     println!("the highest is {highest:.2}: {verdict} the bound of {BOUND}");
 }
 
-fn run(stage: &'static Stage, runner: &PathBuf, guests: &[&str], records: u64) -> Sample {
+fn run(stage: &'static Stage, runner: &Path, guests: &[&str], records: u64) -> Sample {
     let guest = |name: &str| Guest::find(name, stage).expect("a guest");
     if !stage.has_many_vms() {
         let mut order = guest(guests[0]).order(1);
