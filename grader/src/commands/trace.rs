@@ -229,3 +229,35 @@ fn diff(arguments: &DiffArguments) -> Result<u8, LabError> {
     say::piece(&text);
     Ok(if are_equal { 0 } else { 1 })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_died_runs_again_and_leaves_what_there_was() {
+        let mut asked = Vec::new();
+        let run = |hold: bool| {
+            asked.push(hold);
+            match hold {
+                true => Err(LabError::Infrastructure(String::from("it left nothing"))),
+                false => Ok("the beginning"),
+            }
+        };
+        assert_eq!(whole(run, |_| false).ok(), Some("the beginning"));
+        assert_eq!(asked, [true, false]);
+    }
+
+    #[test]
+    fn a_run_that_came_to_its_end_or_was_interrupted_is_made_once() {
+        let mut times = 0;
+        let end = whole(|_| Ok(times += 1), |()| true);
+        assert!(end.is_ok());
+        let stop = whole(
+            |_| Err::<(), _>(LabError::Interrupted).inspect_err(|_| times += 1),
+            |()| true,
+        );
+        assert!(matches!(stop, Err(LabError::Interrupted)));
+        assert_eq!(times, 2);
+    }
+}
