@@ -251,10 +251,20 @@ mod tests {
     #[test]
     fn a_run_that_came_to_its_end_or_was_interrupted_is_made_once() {
         let mut times = 0;
-        let end = whole(|_| Ok(times += 1), |()| true);
+        let mut count = || times += 1;
+        let end = whole(
+            |_| {
+                count();
+                Ok(())
+            },
+            |()| true,
+        );
         assert!(end.is_ok());
         let stop = whole(
-            |_| Err::<(), _>(LabError::Interrupted).inspect_err(|_| times += 1),
+            |_| {
+                count();
+                Err::<(), _>(LabError::Interrupted)
+            },
             |()| true,
         );
         assert!(matches!(stop, Err(LabError::Interrupted)));
