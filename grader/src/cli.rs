@@ -4,6 +4,7 @@ use crate::cli_class::{
     BatchArguments, ConfinedArguments, ExportArguments, HandoutArguments, MergeArguments,
     SelftestArguments,
 };
+use crate::cli_trace::TraceArguments;
 use crate::vm_spec::PCPUS;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use common::boot::MAX_VCPUS;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
   cargo lab run v1                     boot the first guest, see its console
   cargo lab run v1 --guest halt --trace
                                        watch another one, trap by trap
+  cargo lab trace v2 --html tick.html  the same as a picture, in a browser
   cargo lab grade v1                   points, and what is wrong
   cargo lab watch                      the same again after every save
   cargo lab doctor                     what this host can do, and what to mend
@@ -58,6 +60,9 @@ Examples:
   cargo lab run v5 --vm ticks --vm ticks --at 50000:pause:1 --at 400000:resume:1"
     )]
     Run(RunArguments),
+    /// Show a run as a picture: who ran when, what happened, and why it came late
+    #[command(after_help = crate::cli_trace::EXAMPLES)]
+    Trace(TraceArguments),
     /// Grade versions: what is right, what is not, where and why
     #[command(after_help = "Examples:
   cargo lab grade                      every version there is
@@ -163,6 +168,8 @@ handed out, 3 if the tests do not build.")]
 
 /// How to run a guest, or many.
 #[derive(Debug, Args)]
+// `trace` takes these or a subcommand: whoever names a version has given them.
+#[group(arg = "stage")]
 pub struct RunArguments {
     /// The version, such as v1
     pub stage: String,

@@ -6,6 +6,7 @@
 //!    doctor      what this host can do           <- engine: which one a run gets
 //!    compare     one workload on every engine
 //!    kept        what is known already            -> cache: verdicts by what they depend on
+//!    picture     a run as a timeline, a page, a file
 //!    grade       builds a version, makes its checks, says the verdict
 //!      checks    what must hold of each version
 //!      compile   builds the runner               <- the student's code
@@ -24,6 +25,7 @@ pub mod checks;
 pub mod child;
 pub mod cli;
 pub mod cli_class;
+pub mod cli_trace;
 pub mod commands;
 pub mod compare;
 pub mod compile;
@@ -46,6 +48,7 @@ pub mod interrupt;
 pub mod kept;
 pub mod markers;
 pub mod observation;
+pub mod picture;
 pub mod predict;
 pub mod snapshot;
 pub mod stages;

@@ -228,13 +228,17 @@ pub fn exception(vector: u8) -> &'static str {
 
 /// A text behind a lead, in lines that are not too long, each with its line end.
 pub fn wrapped(lead: &str, text: &str) -> String {
-    const WIDTH: usize = 88;
+    wrapped_to(88, lead, text)
+}
+
+/// The same in lines of at most so many letters, unless a word is longer.
+pub fn wrapped_to(width: usize, lead: &str, text: &str) -> String {
     let indent = lead.chars().count();
     let mut lines = String::new();
     let (mut line, mut length) = (lead.to_string(), indent);
     for word in text.split_whitespace() {
         let wide = word.chars().count();
-        if length > indent && length + wide > WIDTH {
+        if length > indent && length + wide > width {
             lines += line.trim_end();
             lines.push('\n');
             (line, length) = (" ".repeat(indent), indent);

@@ -79,6 +79,9 @@ pub fn main<V: Version>() -> ExitCode {
 fn report<V: Version>(scenario: &Path, evidence: &Path) -> Result<(), Box<dyn Error>> {
     let scenario: Scenario = serde_json::from_slice(&std::fs::read(scenario)?)?;
     let writer = Writer::create(evidence, scenario.records)?;
+    if scenario.hold {
+        writer.hold();
+    }
     limits::set(scenario.memory, scenario.patience)?;
     confine::within_folder_of(evidence)?;
     let panics = writer.clone();

@@ -2,6 +2,7 @@
 
 use crate::Measured;
 use crate::frame::{Bytes, End, Frame, GivenUp, Panic, Prepared, SCHEMA};
+use crate::held::Held;
 use crate::lines::LinesOut;
 use crate::tally::Tally;
 use common::trace::Record;
@@ -15,13 +16,13 @@ pub const CONSOLE_BOUND: usize = 1 << 20;
 
 /// An evidence file that is being written. Clones write to the same file.
 ///
-/// Nothing is held back: whatever the version's code does next (overflow the
-/// stack, abort, exit), what happened before is on record. A frame after [`end`](Writer::end) is dropped.
+/// Nothing is held back, unless the scenario asks for it: whatever the version's code
+/// does next (overflow the stack, abort, exit), what happened before is on record. A frame after [`end`](Writer::end) is dropped.
 #[derive(Clone)]
 pub struct Writer(Arc<Mutex<State>>);
 
 struct State {
-    lines: LinesOut,
+    lines: Held<Frame>,
     /// How many more records may be written.
     records: u64,
     /// How many records there were.
@@ -40,7 +41,7 @@ impl Writer {
     pub fn create(path: &Path, records: u64) -> io::Result<Writer> {
         let schema = SCHEMA.to_string();
         let state = State {
-            lines: LinesOut::create(path, &Frame::Begin { schema })?,
+            lines: Held::new(LinesOut::create(path, &Frame::Begin { schema })?),
             records,
             seen: 0,
             tally: None,
@@ -58,7 +59,7 @@ impl Writer {
         }
         if state.records > 0 {
             state.records -= 1;
-            state.lines.put(&Frame::Record(*record));
+            state.lines.put(Frame::Record(*record));
         }
     }
 
@@ -68,28 +69,28 @@ impl Writer {
         let shown = &bytes[..bytes.len().min(state.console)];
         if !shown.is_empty() {
             state.console -= shown.len();
-            state.lines.put(&Frame::Console(Bytes(shown.to_vec())));
+            state.lines.put(Frame::Console(Bytes(shown.to_vec())));
         }
     }
 
     /// Reports the context as the version prepared it.
     pub fn prepared(&self, prepared: Prepared) {
-        self.state().lines.put(&Frame::Prepared(Box::new(prepared)));
+        self.state().lines.put(Frame::Prepared(Box::new(prepared)));
     }
 
     /// Reports that the version came back because of a kick.
     pub fn stopped(&self) {
-        self.state().lines.put(&Frame::Stopped);
+        self.state().lines.put(Frame::Stopped);
     }
 
     /// Reports that the stand stops the version.
     pub fn given_up(&self, why: GivenUp) {
-        self.state().lines.put(&Frame::GivenUp(why));
+        self.last(Frame::GivenUp(why));
     }
 
     /// Reports a panic of the version's code.
     pub fn panic(&self, panic: Panic) {
-        self.state().lines.put(&Frame::Panic(panic));
+        self.last(Frame::Panic(panic));
     }
 
     /// From now on also counts what the records are.
@@ -111,8 +112,21 @@ impl Writer {
     /// Reports how things stood at the end. Nothing is written after it.
     pub fn end(&self, end: End) {
         let mut state = self.state();
-        state.lines.put(&Frame::End(Box::new(end)));
-        state.lines.end();
+        state.lines.release();
+        state.lines.put(Frame::End(Box::new(end)));
+        state.lines.lines.end();
+    }
+
+    /// From now on holds everything back until the run is over.
+    pub(crate) fn hold(&self) {
+        self.state().lines.hold();
+    }
+
+    /// Reports what the run ends with; what was held back is written before.
+    fn last(&self, frame: Frame) {
+        let mut state = self.state();
+        state.lines.release();
+        state.lines.put(frame);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

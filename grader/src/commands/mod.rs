@@ -19,6 +19,7 @@ mod say;
 mod screen;
 pub mod selftest;
 mod standing;
+mod trace;
 mod watch;
 
 use self::say::say;
@@ -45,6 +46,7 @@ pub fn carry_out(cli: Cli) -> Result<u8, LabError> {
         None => overview::show(&workspace()?),
         Some(Command::List) => list::show(&workspace()?),
         Some(Command::Run(arguments)) => run::run(&workspace()?, &arguments),
+        Some(Command::Trace(arguments)) => trace::trace(workspace, arguments),
         Some(Command::Grade(arguments)) => grade::grade(&workspace()?, &arguments),
         Some(Command::Compare(arguments)) => compare::compare(&workspace()?, &arguments),
         Some(Command::Predict(arguments)) => predict::predict(&workspace()?, &arguments),

@@ -54,7 +54,15 @@ pub(super) fn show_piece(stage: &Stage) -> &'static [&'static str] {
     }
 }
 
-fn order(stage: &Stage, engine: Engine, arguments: &RunArguments) -> Result<HostOrder, LabError> {
+/// The run of many VMs that the command line asks for.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn order(
+    stage: &Stage,
+    engine: Engine,
+    arguments: &RunArguments,
+) -> Result<HostOrder, LabError> {
     let SingleArguments {
         tick,
         vcpu,

@@ -26,6 +26,7 @@ use crate::verdict::{CheckVerdict, Outcome};
 use crate::workspace::Workspace;
 use std::path::Path;
 
+pub(crate) use markup::escape;
 pub use similarity::similarity;
 
 /// A class with its grades.

@@ -99,7 +99,7 @@ fn report(
     limits::set(guests + scenario.pcpus as u64 * THREAD, scenario.patience)?;
     confine::within_folder_of(evidence)?;
     let panics = writer.clone();
-    report_panics(move |panic| panics.put(&Frame::Panic(panic)));
+    report_panics(move |panic| panics.put(Frame::Panic(panic)));
     let image = |vm: &VmSetup| -> Result<Image, Box<dyn Error>> {
         Ok(Image::parse(&std::fs::read(&vm.image)?)?)
     };
@@ -119,7 +119,7 @@ fn report(
         match ran {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                writer.put(&Frame::Refused(error.to_string()));
+                writer.put(Frame::Refused(error.to_string()));
                 return Err(error);
             }
             Err(_) => return Ok(()), // the panic is on record
@@ -146,7 +146,8 @@ impl<C: EngineCpu> Host<C> {
                 vcpus.into_iter().map(apart).unzip::<_, _, Vec<_>, Vec<_>>()
             })
             .unzip();
-        let watch = Arc::new(Watch::new(writer.clone(), contexts, scenario));
+        let watch = Watch::new(writer.clone(), contexts, scenario);
+        let watch = Arc::new(watch.with_locks(images, &memories));
         let vms = scenario.vms.iter().zip(starts).zip(0..);
         Ok(Host {
             scenario: Arc::clone(scenario),
@@ -240,7 +241,7 @@ impl<C: EngineCpu> Host<C> {
             let claim = catch_unwind(AssertUnwindSafe(|| driven.hypervisor.claim(vm, now)));
             reporter.report(reporter.look(vm, now, claim.ok().flatten()));
         }
-        watch.writer.put(&Frame::End(End {
+        watch.writer.put(Frame::End(End {
             outcome: outcome.ok().map(Outcome::from),
             clocks,
             records: watch.writer.seen(),
