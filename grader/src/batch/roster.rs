@@ -98,16 +98,20 @@ impl Roster {
     }
 
     /// The submissions of all who are in the class or handed something in, sorted.
-    pub fn complete(&self, submissions: Vec<Submission>) -> Vec<Submission> {
+    /// Who handed in only something `unread` has handed in something.
+    pub fn complete(&self, submissions: Vec<Submission>, unread: &[Submission]) -> Vec<Submission> {
         let there: BTreeSet<String> = submissions.iter().map(|one| one.name.clone()).collect();
         let others = self.students.values();
         let others = others.filter(|student| !there.contains(&student.submission));
-        let others = others.map(|student| Submission {
-            name: student.submission.clone(),
-            origin: match &student.repository {
-                Some(address) => Origin::Git(address.clone()),
-                None => Origin::Missing,
-            },
+        let others = others.map(|student| {
+            let name = student.submission.clone();
+            let mut unread = unread.iter();
+            let origin = match (&student.repository, unread.find(|one| one.name == name)) {
+                (Some(address), _) => Origin::Git(address.clone()),
+                (None, Some(unread)) => unread.origin.clone(),
+                (None, None) => Origin::Missing,
+            };
+            Submission { name, origin }
         });
         let mut all: Vec<_> = others.collect();
         all.extend(submissions);
@@ -133,11 +137,24 @@ mod tests {
     #[test]
     fn who_handed_nothing_in_is_there_and_so_is_who_is_not_in_the_class() {
         let roster = Roster::parse(CLASS).unwrap();
-        let all = roster.complete(vec![named("team-1"), named("guest")]);
+        let all = roster.complete(vec![named("team-1"), named("guest")], &[]);
         let names: Vec<_> = all.iter().map(|one| one.name.as_str()).collect();
         assert_eq!(names, ["ada", "grace", "guest", "team-1"]);
         assert_eq!(all[0].origin, Origin::Missing);
         assert_eq!(all[1].origin, Origin::Git(String::from("/repos/grace")));
+    }
+
+    #[test]
+    fn who_handed_in_what_nothing_reads_is_not_missing() {
+        let unread = |name: &str| Submission {
+            origin: Origin::Unread(format!("{name}.rar")),
+            ..named(name)
+        };
+        let roster = Roster::parse(CLASS).unwrap();
+        let all = roster.complete(vec![named("team-1")], &["ada", "notes"].map(unread));
+        let names: Vec<_> = all.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(names, ["ada", "grace", "team-1"]);
+        assert_eq!(all[0].origin, Origin::Unread(String::from("ada.rar")));
     }
 
     #[test]

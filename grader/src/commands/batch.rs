@@ -8,7 +8,7 @@ use crate::batch::{Batch, News, Toolbox, merge};
 use crate::cli_class::{BatchArguments, MergeArguments};
 use crate::error::LabError;
 use crate::stages::Stage;
-use crate::submission;
+use crate::submission::{self, Origin, Submission};
 use crate::workers;
 use crate::workspace::Workspace;
 use std::sync::Mutex;
@@ -20,7 +20,14 @@ pub(super) fn batch(workspace: &Workspace, arguments: &BatchArguments) -> Result
         Some(path) => Roster::read(path)?,
         None => Roster::default(),
     };
-    let all = roster.complete(submission::discover(&arguments.submissions)?);
+    let handed_in = submission::discover(&arguments.submissions)?;
+    let unread = submission::unread(&arguments.submissions)?;
+    for Submission { origin, .. } in &unread {
+        if let Origin::Unread(why) = origin {
+            say!("not read: {why}");
+        }
+    }
+    let all = roster.complete(handed_in, &unread);
     let submissions = arguments.shard.select(all);
     if !arguments.unsafe_host {
         refuse_unsafe_host()?;

@@ -71,6 +71,26 @@ fn folder_zip_tar_and_compressed_tar_give_the_same() {
 }
 
 #[test]
+fn an_ending_counts_in_any_case_and_a_file_of_another_kind_is_named() {
+    let folder = folder();
+    for file in ["ada.ZIP", "bob.Tar.GZ", "kim.rar", "lee.tar.xz", "notes"] {
+        fs::write(folder.path().join(file), "").unwrap();
+    }
+    fs::write(folder.path().join(".DS_Store"), "").unwrap();
+    let names = |found: &[Submission]| -> Vec<String> {
+        found.iter().map(|one| one.name.clone()).collect()
+    };
+    let found = discover(folder.path()).unwrap();
+    assert_eq!(names(&found), ["ada", "bob"]);
+    let unread = unread(folder.path()).unwrap();
+    assert_eq!(names(&unread), ["kim", "lee", "notes"]);
+    let Err(Untaken::Unreadable(why)) = unread[0].take() else {
+        panic!("it is not read");
+    };
+    assert!(why.contains("kim.rar: neither"), "{why}");
+}
+
+#[test]
 fn a_path_with_dots_in_a_zip_is_left_out_with_a_note() {
     let folder = folder();
     let submission = zip(&folder.path().join("a.zip"), |zip| {
