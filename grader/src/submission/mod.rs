@@ -171,14 +171,44 @@ impl Submission {
     /// # Errors
     /// If nothing can be.
     pub fn take(&self) -> Result<Taken, Untaken> {
+        let taken = self.take_any()?;
+        if !taken.files.is_empty() || !taken.notes.is_empty() {
+            return Ok(taken);
+        }
+        let why = "nothing of stages/ in it: no file 'stages/VERSION/src/….rs'";
+        Err(Untaken::Unreadable(String::from(why)))
+    }
+
+    fn take_any(&self) -> Result<Taken, Untaken> {
         match &self.origin {
-            Origin::Folder(path) => folder::take(path),
+            Origin::Folder(path) => take_folder(path),
             Origin::Zip(path) => archive::take_zip(path),
             Origin::Tar { path, gzip } => archive::take_tar(path, *gzip),
             Origin::Git(address) => git::take(address),
             Origin::Unread(why) => Err(Untaken::Unreadable(format!("not read: {why}"))),
             Origin::Missing => Err(Untaken::Missing),
         }
+    }
+}
+
+/// Takes a folder, or if there is no source in it, the only archive that lies there:
+/// course systems hand out a folder for each student, with what was uploaded.
+fn take_folder(path: &Path) -> Result<Taken, Untaken> {
+    let taken = folder::take(path)?;
+    let is_file = |path: &PathBuf| path.symlink_metadata().is_ok_and(|data| data.is_file());
+    let entries = match taken.files.is_empty() {
+        true => entries(path).unwrap_or_default(),
+        false => Vec::new(),
+    };
+    let submissions = entries.iter().filter(|path| is_file(path));
+    let origins = submissions.filter_map(|path| Some(recognise(path)?.origin));
+    let archives: Vec<_> = origins
+        .filter(|origin| matches!(origin, Origin::Zip(_) | Origin::Tar { .. }))
+        .collect();
+    match &archives[..] {
+        [Origin::Zip(path)] => archive::take_zip(path),
+        [Origin::Tar { path, gzip }] => archive::take_tar(path, *gzip),
+        _ => Ok(taken),
     }
 }
 
