@@ -5,7 +5,7 @@ mod support;
 
 use lab::batch::config::Config;
 use lab::batch::record::{Record, State};
-use lab::batch::{Batch, Toolbox};
+use lab::batch::{Batch, News, Toolbox};
 use lab::cli::EngineName;
 use lab::grade::{Grading, SEED};
 use lab::markers;
@@ -180,6 +180,40 @@ fn what_fails_stops_nobody_and_a_failure_of_the_host_is_no_grade() {
     assert_eq!(records[0].stages[0].result.points, 100);
     let errors: Vec<_> = records.iter().map(Record::has_errors).collect();
     assert_eq!(errors, [false, false, true, false]);
+}
+
+#[test]
+fn versions_that_are_due_one_after_the_other_are_graded_into_one_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let class = |version: &str| folder.path().join(version);
+    submit(&class("v1"), "ada", "v1", as_it_is);
+    submit(&class("v2"), "ada", "v2", as_it_is);
+    let out = tempfile::tempdir().expect("a folder");
+    let graded = |version: &str, seed| {
+        let mut batch = batch(out.path(), &[version]);
+        (batch.seed, batch.own) = (seed, false);
+        let submissions = discover(&class(version)).expect("the class");
+        let dropped = std::sync::Mutex::new(Vec::new());
+        let hear = |news: News<'_>| {
+            if let News::Dropped(_, versions) = news {
+                let mut dropped = dropped.lock().expect("one thread");
+                dropped.extend(versions.iter().map(|name| name.to_string()));
+            }
+        };
+        let records = batch.run(&submissions, hear).expect("records");
+        assert_eq!(Record::read_all(out.path()).expect("records"), records);
+        let stages = records[0].stages.iter();
+        let points = stages.map(|stage| (stage.result.stage.to_string(), stage.result.points));
+        (
+            points.collect::<Vec<_>>(),
+            dropped.into_inner().expect("one thread"),
+        )
+    };
+    let full = |version: &str| (String::from(version), 100);
+    assert_eq!(graded("v1", SEED), (vec![full("v1")], vec![]));
+    assert_eq!(graded("v2", SEED), (vec![full("v1"), full("v2")], vec![]));
+    let dropped = vec![String::from("v1")];
+    assert_eq!(graded("v2", SEED + 1), (vec![full("v2")], dropped));
 }
 
 #[test]

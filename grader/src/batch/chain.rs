@@ -52,6 +52,7 @@ impl<'a> Chain<'a> {
         Ok(StageRecord {
             fingerprint: self.taken.fingerprint(stage),
             handed_in: true,
+            time: None,
             result,
             own,
         })

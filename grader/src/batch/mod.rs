@@ -65,6 +65,9 @@ pub struct Batch {
 pub enum News<'a> {
     /// A version of a submission has its verdict.
     Stage(&'a str, &'a str),
+    /// Versions of a submission that an earlier batch graded with another tree,
+    /// compiler, engine or seed are no longer in its record.
+    Dropped(&'a str, &'a [&'a str]),
     /// A submission is done, and its record is written.
     Done(&'a Record),
 }
@@ -83,12 +86,30 @@ impl Batch {
         let cache = Cache::in_folder(self.out.join("verdicts"))?;
         let work = |submission: &Submission| {
             interrupt::check()?;
-            let record = self.record(submission, &cache, &tell)?;
+            let mut record = self.record(submission, &cache, &tell)?;
+            if let Some(before) = Record::read(&self.out, &submission.name) {
+                match record.goes_with(&before) {
+                    true => record.complete(&before),
+                    false => self.tell_dropped(&record, &before, &tell),
+                }
+            }
             record.write(&self.out)?;
             tell(News::Done(&record));
             Ok(record)
         };
         workers::in_order(self.jobs, submissions, work, |_| ())
+    }
+
+    /// Says which versions are no longer in the results: what was graded in another
+    /// way cannot stand beside the rest.
+    fn tell_dropped(&self, record: &Record, before: &Record, tell: &impl Fn(News<'_>)) {
+        let versions = before.stages.iter().map(|stage| &*stage.result.stage);
+        let dropped: Vec<_> = versions
+            .filter(|name| record.stage(name).is_none())
+            .collect();
+        if !dropped.is_empty() {
+            tell(News::Dropped(&record.submission, &dropped));
+        }
     }
 
     /// What becomes of one submission, whatever it is.
@@ -145,8 +166,14 @@ impl Batch {
         let stages = self.stages.iter();
         let stages = match state {
             State::Graded => Vec::new(),
-            _ => stages
+            State::Missing => stages
                 .map(|stage| StageRecord::not_handed_in(stage))
+                .collect(),
+            State::Unreadable => stages
+                .map(|stage| StageRecord::without_sources(stage, reason.clone()))
+                .collect(),
+            State::Error => stages
+                .map(|stage| StageRecord::without_sources(stage, None))
                 .collect(),
         };
         Record {

@@ -132,11 +132,19 @@ impl Progress {
             let line = line(self.paint, record);
             say!("{clear}{:>width$}/{} {line}", *done, self.of);
         }
+        if let News::Dropped(submission, versions) = news {
+            let clear = if self.paint.is_on() { "\r\x1b[K" } else { "" };
+            say!(
+                "{clear}{submission}: {} was graded with another tree, compiler, engine or seed \
+                 before, and is no longer in the results: grade it again",
+                versions.join(", ")
+            );
+        }
         if self.paint.is_on() {
             let (part, whole) = (*done as u32, self.of as u32);
             let now = match news {
                 News::Stage(submission, stage) => format!("{submission}: {stage} graded"),
-                News::Done(_) => String::new(),
+                News::Done(_) | News::Dropped(..) => String::new(),
             };
             let end = if *done == self.of { "\r\x1b[K" } else { "" };
             say::piece(&format!(
