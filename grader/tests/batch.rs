@@ -246,10 +246,15 @@ fn from_submissions_in_two_parts_to_a_gradebook() {
             "no bar where nobody watches"
         );
     }
+    let output = lab(folder.path(), &["merge", "part-1", "--out", "half"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("part 2/2 (v1) is missing"), "{said}");
+    assert_eq!(output.status.code(), Some(1));
     let output = lab(
         folder.path(),
         &["merge", "part-1", "part-2", "--out", "all"],
     );
+    assert_eq!(output.status.code(), Some(0));
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("1 graded, 2 missing"), "{said}");
     let arguments = [

@@ -18,6 +18,7 @@ mod chain;
 mod compiler;
 pub mod config;
 pub mod merge;
+pub mod parts;
 pub mod record;
 pub mod roster;
 pub mod score;

@@ -2,6 +2,7 @@
 
 use super::paint::{Paint, bar};
 use super::say::{self, say};
+use crate::batch::parts::{Census, Part};
 use crate::batch::record::{Record, State};
 use crate::batch::roster::Roster;
 use crate::batch::{Batch, News, Toolbox, merge};
@@ -11,6 +12,7 @@ use crate::stages::Stage;
 use crate::submission::{self, Origin, Submission};
 use crate::workers;
 use crate::workspace::Workspace;
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 /// Grades a class.
@@ -53,13 +55,40 @@ pub(super) fn batch(workspace: &Workspace, arguments: &BatchArguments) -> Result
     };
     let progress = Progress::of(submissions.len());
     let records = batch.run(&submissions, |news| progress.hear(&news))?;
-    Ok(summary(&records))
+    let names = batch.stages.iter().map(|stage| stage.name.to_string());
+    let part = Part::new(arguments.shard, names.collect());
+    Part::add_all(BTreeSet::from([part]), &arguments.out)?;
+    Ok(summary(&records, "run the same command again"))
 }
 
 /// Joins results.
 pub(super) fn merge(arguments: &MergeArguments) -> Result<u8, LabError> {
+    let census = Census::of(&arguments.results);
     let records = merge::merge(&arguments.results, &arguments.out)?;
-    Ok(summary(&records))
+    let advice = "run the batch of their part again, and then this command";
+    let code = summary(&records, advice);
+    let is_whole = tell(&census);
+    Part::add_all(census.parts, &arguments.out)?;
+    Ok(if is_whole { code } else { code.max(1) })
+}
+
+/// Says what is odd about the parts, and whether the class is whole.
+fn tell(census: &Census) -> bool {
+    for (part, places) in &census.twice {
+        let places: Vec<_> = places
+            .iter()
+            .map(|one| format!("'{}'", one.display()))
+            .collect();
+        say!("part {part} is there twice: in {}", places.join(" and "));
+    }
+    for part in &census.missing {
+        say!("part {part} is missing: grade it, and join all parts again");
+    }
+    for folder in &census.unfinished {
+        let shown = folder.display();
+        say!("'{shown}' was not graded to its end: run its batch again, and join all parts again");
+    }
+    census.missing.is_empty() && census.unfinished.is_empty()
 }
 
 /// Other people's code is run on a host that can keep it in, or on purpose.
@@ -87,8 +116,8 @@ fn stages(workspace: &Workspace, names: &[String]) -> Result<Vec<&'static Stage>
 }
 
 /// How many of each kind there were, and the exit code: 3 if the host kept
-/// something from being graded. That a student failed is no failure of a batch.
-fn summary(records: &[Record]) -> u8 {
+/// something from being graded, with `advice` on it. That a student failed is no failure of a batch.
+fn summary(records: &[Record], advice: &str) -> u8 {
     let count = |state| records.iter().filter(|one| one.state == state).count();
     let [graded, missing, unreadable] =
         [State::Graded, State::Missing, State::Unreadable].map(count);
@@ -99,7 +128,7 @@ fn summary(records: &[Record]) -> u8 {
     }
     let names: Vec<_> = failed.iter().map(|one| one.submission.as_str()).collect();
     say!(
-        "the host failed on {}: they have lost no points; run the same command again",
+        "the host failed on {}: they have lost no points; {advice}",
         names.join(", ")
     );
     3
