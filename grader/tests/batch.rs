@@ -90,7 +90,17 @@ fn equal_stages_are_graded_once_and_a_second_batch_grades_only_what_changed() {
     let text = fs::read_to_string(&kept).expect("a verdict");
     fs::write(&kept, text.replacen("\"points\": 100", "\"points\": 99", 1)).expect("a file");
     submit(class, "bob", "v1", |_, text| text + "\n// changed\n");
-    let second = batch.run(&submissions, |_| {}).expect("records");
+    let known = std::sync::Mutex::new(Vec::new());
+    let hear = |news: News<'_>| {
+        if let News::Done(record, is_known) = news {
+            let mut known = known.lock().expect("one thread");
+            known.push((record.submission.clone(), is_known));
+        }
+    };
+    let second = batch.run(&submissions, hear).expect("records");
+    let known = known.into_inner().expect("one thread");
+    let expected = [("ada", true), ("bob", false)].map(|(name, is)| (name.to_string(), is));
+    assert_eq!(known, expected);
     let points: Vec<_> = second
         .iter()
         .map(|record| record.stages[0].result.points)
@@ -221,6 +231,7 @@ fn from_submissions_in_two_parts_to_a_gradebook() {
     let folder = tempfile::tempdir().expect("a folder");
     submit(&folder.path().join("class"), "ada", "v1", as_it_is);
     let roster = "student_id,last_name\nada,Lovelace\nbob,=1+1\ncarl,\n";
+    fs::write(folder.path().join("class/kim.rar"), "packed").expect("a file");
     fs::write(folder.path().join("class.csv"), roster).expect("a roster");
     for part in ["1/2", "2/2"] {
         let out = format!("part-{}", &part[..1]);
@@ -241,6 +252,8 @@ fn from_submissions_in_two_parts_to_a_gradebook() {
             ],
         );
         assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains("not read: kim.rar: neither"), "{said}");
         assert!(
             !output.stdout.contains(&b'\r'),
             "no bar where nobody watches"

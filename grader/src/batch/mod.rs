@@ -69,8 +69,9 @@ pub enum News<'a> {
     /// Versions of a submission that an earlier batch graded with another tree,
     /// compiler, engine or seed are no longer in its record.
     Dropped(&'a str, &'a [&'a str]),
-    /// A submission is done, and its record is written.
-    Done(&'a Record),
+    /// A submission is done, and its record is written; whether all its verdicts
+    /// were known from before.
+    Done(&'a Record, bool),
 }
 
 impl Batch {
@@ -87,7 +88,7 @@ impl Batch {
         let cache = Cache::in_folder(self.out.join("verdicts"))?;
         let work = |submission: &Submission| {
             interrupt::check()?;
-            let mut record = self.record(submission, &cache, &tell)?;
+            let (mut record, is_known) = self.record(submission, &cache, &tell)?;
             if let Some(before) = Record::read(&self.out, &submission.name) {
                 match record.goes_with(&before) {
                     true => record.complete(&before),
@@ -95,7 +96,7 @@ impl Batch {
                 }
             }
             record.write(&self.out)?;
-            tell(News::Done(&record));
+            tell(News::Done(&record, is_known));
             Ok(record)
         };
         workers::in_order(self.jobs, submissions, work, |_| ())
@@ -113,7 +114,8 @@ impl Batch {
         }
     }
 
-    /// What becomes of one submission, whatever it is.
+    /// What becomes of one submission, whatever it is, and whether all its verdicts
+    /// were known from before.
     ///
     /// # Errors
     /// Only on Ctrl-C.
@@ -122,15 +124,15 @@ impl Batch {
         submission: &Submission,
         cache: &Cache,
         tell: &(impl Fn(News<'_>) + Sync),
-    ) -> Result<Record, LabError> {
+    ) -> Result<(Record, bool), LabError> {
         let graded = catch_unwind(AssertUnwindSafe(|| self.grade(submission, cache, tell)));
         let why = match graded {
             Ok(Err(LabError::Interrupted)) => return Err(LabError::Interrupted),
-            Ok(Ok(record)) => return Ok(record),
+            Ok(Ok(graded)) => return Ok(graded),
             Ok(Err(error)) => error.to_string(),
             Err(_) => String::from("the grader itself broke down on this submission"),
         };
-        Ok(self.empty(submission, State::Error, Some(why)))
+        Ok((self.empty(submission, State::Error, Some(why)), false))
     }
 
     fn grade(
@@ -138,7 +140,7 @@ impl Batch {
         submission: &Submission,
         cache: &Cache,
         tell: &(impl Fn(News<'_>) + Sync),
-    ) -> Result<Record, LabError> {
+    ) -> Result<(Record, bool), LabError> {
         let taken = match submission.take() {
             Ok(taken) => taken,
             Err(Untaken::Interrupted) => return Err(LabError::Interrupted),
@@ -149,7 +151,7 @@ impl Batch {
                     Untaken::Host(why) => (State::Error, Some(why)),
                     Untaken::Interrupted => unreachable!("seen above"),
                 };
-                return Ok(self.empty(submission, state, reason));
+                return Ok((self.empty(submission, state, reason), false));
             }
         };
         let mut record = self.empty(submission, State::Graded, None);
@@ -160,7 +162,8 @@ impl Batch {
             record.stages.push(chain.grade(stage)?);
             tell(News::Stage(&submission.name, stage.name));
         }
-        Ok(record)
+        let any = record.stages.iter().any(|stage| stage.handed_in);
+        Ok((record, any && chain.is_known()))
     }
 
     fn empty(&self, submission: &Submission, state: State, reason: Option<String>) -> Record {

@@ -4,8 +4,10 @@ use crate::cache::write_whole;
 use crate::checks::Announced;
 use crate::error::LabError;
 use crate::stages::Stage;
+use crate::submission::Submission;
 use crate::verdict::StageVerdict;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The format of the files.
@@ -197,6 +199,20 @@ impl Record {
     /// can be read.
     pub fn read(out: &Path, submission: &str) -> Option<Record> {
         read(&folder(out).join(format!("{submission}.json"))).ok()
+    }
+
+    /// The files of a results' folder that are of none of `class`, sorted.
+    pub fn strangers(out: &Path, class: &[Submission]) -> Vec<PathBuf> {
+        let names: BTreeSet<&str> = class.iter().map(|one| one.name.as_str()).collect();
+        let entries = std::fs::read_dir(folder(out)).into_iter().flatten();
+        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        let is_strange = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            { name.strip_suffix(".json") }.is_some_and(|name| !names.contains(name))
+        };
+        let mut strangers: Vec<_> = paths.filter(is_strange).collect();
+        strangers.sort();
+        strangers
     }
 
     /// Writes the record into the results' folder.

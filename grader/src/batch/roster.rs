@@ -119,6 +119,11 @@ impl Roster {
         })
     }
 
+    /// Whether somebody in the class has a submission of that name.
+    pub fn knows(&self, submission: &str) -> bool {
+        self.students.contains_key(submission)
+    }
+
     /// The submissions of all who are in the class or handed something in, sorted.
     /// Who handed in only something `unread` has handed in something.
     pub fn complete(&self, submissions: Vec<Submission>, unread: &[Submission]) -> Vec<Submission> {
@@ -204,6 +209,7 @@ mod tests {
         assert_eq!(roster.student("team-1").last_name, "Turing");
         assert_eq!(roster.student("guest").id, "guest");
         assert!(roster.student("ada").time.is_some());
+        assert!(roster.knows("team-1") && !roster.knows("alan"));
     }
 
     #[test]

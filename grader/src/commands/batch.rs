@@ -30,7 +30,7 @@ pub(super) fn batch(workspace: &Workspace, arguments: &BatchArguments) -> Result
         }
     }
     let all = roster.complete(handed_in, &unread);
-    let submissions = arguments.shard.select(all);
+    let submissions = arguments.shard.select(all.clone());
     if !arguments.unsafe_host {
         refuse_unsafe_host()?;
     }
@@ -58,6 +58,18 @@ pub(super) fn batch(workspace: &Workspace, arguments: &BatchArguments) -> Result
     let names = batch.stages.iter().map(|stage| stage.name.to_string());
     let part = Part::new(arguments.shard, names.collect());
     Part::add_all(BTreeSet::from([part]), &arguments.out)?;
+    let strangers = Record::strangers(&arguments.out, &all);
+    for path in strangers.iter().map(|path| path.display()) {
+        match &arguments.roster {
+            Some(_) => say!("'{path}' is of nobody in this class: remove it"),
+            None => say!("'{path}' is of no entry here: remove it if it is of nobody in the class"),
+        }
+    }
+    if arguments.roster.is_some() {
+        for one in all.iter().filter(|one| !roster.knows(&one.name)) {
+            say!("not on the roster: {}", one.name);
+        }
+    }
     Ok(summary(&records, "run the same command again"))
 }
 
@@ -154,12 +166,16 @@ impl Progress {
         let Ok(mut done) = self.done.lock() else {
             return; // somebody panicked while printing: nothing to add
         };
-        if let News::Done(record) = news {
+        if let News::Done(record, is_known) = news {
             *done += 1;
             let width = self.of.to_string().len();
             let clear = if self.paint.is_on() { "\r\x1b[K" } else { "" };
             let line = line(self.paint, record);
-            say!("{clear}{:>width$}/{} {line}", *done, self.of);
+            let known = match is_known {
+                true => self.paint.faint("  (known)"),
+                false => String::new(),
+            };
+            say!("{clear}{:>width$}/{} {line}{known}", *done, self.of);
         }
         if let News::Dropped(submission, versions) = news {
             let clear = if self.paint.is_on() { "\r\x1b[K" } else { "" };
@@ -173,7 +189,7 @@ impl Progress {
             let (part, whole) = (*done as u32, self.of as u32);
             let now = match news {
                 News::Stage(submission, stage) => format!("{submission}: {stage} graded"),
-                News::Done(_) | News::Dropped(..) => String::new(),
+                News::Done(..) | News::Dropped(..) => String::new(),
             };
             let end = if *done == self.of { "\r\x1b[K" } else { "" };
             say::piece(&format!(

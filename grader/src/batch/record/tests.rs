@@ -126,3 +126,17 @@ fn a_version_counts_though_another_is_missing_and_an_error_stays_one() {
     first.complete(&failed);
     assert!(first.has_errors(), "version 2 is still not known");
 }
+
+#[test]
+fn a_record_of_nobody_in_the_class_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["ada", "ada.l", "bob"] {
+        record(name, &[]).write(folder.path()).unwrap();
+    }
+    let class = ["ada", "bob", "eve"].map(|name| Submission {
+        name: String::from(name),
+        origin: crate::submission::Origin::Missing,
+    });
+    let strangers = Record::strangers(folder.path(), &class);
+    assert_eq!(strangers, [folder.path().join("submissions/ada.l.json")]);
+}
