@@ -126,7 +126,7 @@ fn measure(
     };
     let done = AtomicUsize::new(0);
     let records = batch.run(&submissions, |news| {
-        if let News::Done(record) = news {
+        if let News::Done(record, _) = news {
             let done = 1 + done.fetch_add(1, Ordering::Relaxed);
             let index: usize = record.submission.parse().unwrap_or_default();
             let fate = Fate::of(record);

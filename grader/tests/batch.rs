@@ -5,7 +5,7 @@ mod support;
 
 use lab::batch::config::Config;
 use lab::batch::record::{Record, State};
-use lab::batch::{Batch, Toolbox};
+use lab::batch::{Batch, News, Toolbox};
 use lab::cli::EngineName;
 use lab::grade::{Grading, SEED};
 use lab::markers;
@@ -90,7 +90,17 @@ fn equal_stages_are_graded_once_and_a_second_batch_grades_only_what_changed() {
     let text = fs::read_to_string(&kept).expect("a verdict");
     fs::write(&kept, text.replacen("\"points\": 100", "\"points\": 99", 1)).expect("a file");
     submit(class, "bob", "v1", |_, text| text + "\n// changed\n");
-    let second = batch.run(&submissions, |_| {}).expect("records");
+    let known = std::sync::Mutex::new(Vec::new());
+    let hear = |news: News<'_>| {
+        if let News::Done(record, is_known) = news {
+            let mut known = known.lock().expect("one thread");
+            known.push((record.submission.clone(), is_known));
+        }
+    };
+    let second = batch.run(&submissions, hear).expect("records");
+    let known = known.into_inner().expect("one thread");
+    let expected = [("ada", true), ("bob", false)].map(|(name, is)| (name.to_string(), is));
+    assert_eq!(known, expected);
     let points: Vec<_> = second
         .iter()
         .map(|record| record.stages[0].result.points)
@@ -183,10 +193,45 @@ fn what_fails_stops_nobody_and_a_failure_of_the_host_is_no_grade() {
 }
 
 #[test]
+fn versions_that_are_due_one_after_the_other_are_graded_into_one_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let class = |version: &str| folder.path().join(version);
+    submit(&class("v1"), "ada", "v1", as_it_is);
+    submit(&class("v2"), "ada", "v2", as_it_is);
+    let out = tempfile::tempdir().expect("a folder");
+    let graded = |version: &str, seed| {
+        let mut batch = batch(out.path(), &[version]);
+        (batch.seed, batch.own) = (seed, false);
+        let submissions = discover(&class(version)).expect("the class");
+        let dropped = std::sync::Mutex::new(Vec::new());
+        let hear = |news: News<'_>| {
+            if let News::Dropped(_, versions) = news {
+                let mut dropped = dropped.lock().expect("one thread");
+                dropped.extend(versions.iter().map(|name| name.to_string()));
+            }
+        };
+        let records = batch.run(&submissions, hear).expect("records");
+        assert_eq!(Record::read_all(out.path()).expect("records"), records);
+        let stages = records[0].stages.iter();
+        let points = stages.map(|stage| (stage.result.stage.to_string(), stage.result.points));
+        (
+            points.collect::<Vec<_>>(),
+            dropped.into_inner().expect("one thread"),
+        )
+    };
+    let full = |version: &str| (String::from(version), 100);
+    assert_eq!(graded("v1", SEED), (vec![full("v1")], vec![]));
+    assert_eq!(graded("v2", SEED), (vec![full("v1"), full("v2")], vec![]));
+    let dropped = vec![String::from("v1")];
+    assert_eq!(graded("v2", SEED + 1), (vec![full("v2")], dropped));
+}
+
+#[test]
 fn from_submissions_in_two_parts_to_a_gradebook() {
     let folder = tempfile::tempdir().expect("a folder");
     submit(&folder.path().join("class"), "ada", "v1", as_it_is);
     let roster = "student_id,last_name\nada,Lovelace\nbob,=1+1\ncarl,\n";
+    fs::write(folder.path().join("class/kim.rar"), "packed").expect("a file");
     fs::write(folder.path().join("class.csv"), roster).expect("a roster");
     for part in ["1/2", "2/2"] {
         let out = format!("part-{}", &part[..1]);
@@ -207,15 +252,22 @@ fn from_submissions_in_two_parts_to_a_gradebook() {
             ],
         );
         assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains("not read: kim.rar: neither"), "{said}");
         assert!(
             !output.stdout.contains(&b'\r'),
             "no bar where nobody watches"
         );
     }
+    let output = lab(folder.path(), &["merge", "part-1", "--out", "half"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("part 2/2 (v1) is missing"), "{said}");
+    assert_eq!(output.status.code(), Some(1));
     let output = lab(
         folder.path(),
         &["merge", "part-1", "part-2", "--out", "all"],
     );
+    assert_eq!(output.status.code(), Some(0));
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("1 graded, 2 missing"), "{said}");
     let arguments = [

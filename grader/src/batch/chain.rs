@@ -12,12 +12,15 @@ use crate::stages::{STAGES, Stage};
 use crate::submission::Taken;
 use crate::verdict::StageVerdict;
 use crate::workers;
+use std::cell::Cell;
 
 pub(super) struct Chain<'a> {
     batch: &'a Batch,
     taken: &'a Taken,
     cache: &'a Cache,
     site: Site<'a>,
+    /// How many verdicts were made here rather than known before.
+    made: Cell<usize>,
 }
 
 impl<'a> Chain<'a> {
@@ -31,7 +34,13 @@ impl<'a> Chain<'a> {
             taken,
             cache,
             site: Site::new(&batch.toolbox, taken)?,
+            made: Cell::new(0),
         })
+    }
+
+    /// Whether every verdict so far was known before.
+    pub(super) fn is_known(&self) -> bool {
+        self.made.get() == 0
     }
 
     /// Grades a version.
@@ -52,6 +61,7 @@ impl<'a> Chain<'a> {
         Ok(StageRecord {
             fingerprint: self.taken.fingerprint(stage),
             handed_in: true,
+            time: None,
             result,
             own,
         })
@@ -74,6 +84,7 @@ impl<'a> Chain<'a> {
         if let Some(result) = self.cache.get(&key) {
             return Ok(result);
         }
+        self.made.set(self.made.get() + 1);
         let grading = Grading {
             seed: self.batch.seed,
             engine: self.batch.engine,

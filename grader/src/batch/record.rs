@@ -4,8 +4,10 @@ use crate::cache::write_whole;
 use crate::checks::Announced;
 use crate::error::LabError;
 use crate::stages::Stage;
+use crate::submission::Submission;
 use crate::verdict::StageVerdict;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The format of the files.
@@ -61,6 +63,9 @@ pub struct StageRecord {
     pub fingerprint: String,
     /// Whether there were any.
     pub handed_in: bool,
+    /// When it was handed in, if not with the rest of the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
     /// The verdict, on the reference of the versions below.
     #[serde(flatten)]
     pub result: StageVerdict,
@@ -110,18 +115,31 @@ impl Own {
 impl StageRecord {
     /// The record of a version of which there are no sources.
     pub fn not_handed_in(stage: &Stage) -> StageRecord {
+        let why = format!(
+            "{} was not handed in: no file 'stages/{}/src/….rs'",
+            stage.name, stage.package
+        );
+        StageRecord::without_sources(stage, Some(why))
+    }
+
+    /// Whether the host failed, before the version was reached or in one of its checks.
+    pub fn has_errors(&self) -> bool {
+        let is_known = self.handed_in || self.result.diagnostics.is_some();
+        !is_known || self.result.has_errors()
+    }
+
+    /// The record of a version that was not graded, and why; `None` if nobody knows.
+    pub fn without_sources(stage: &Stage, why: Option<String>) -> StageRecord {
         StageRecord {
             fingerprint: String::new(),
             handed_in: false,
+            time: None,
             result: StageVerdict {
                 stage: stage.name.into(),
                 title: stage.title.into(),
                 engine: "".into(),
                 compiles: false,
-                diagnostics: Some(format!(
-                    "{} was not handed in: no file 'stages/{}/src/….rs'",
-                    stage.name, stage.package
-                )),
+                diagnostics: why,
                 points: 0,
                 of: crate::checks::Course::of(stage).map_or(0, |course| course.points()),
                 skipped: 0,
@@ -138,7 +156,63 @@ impl Record {
     /// Whether something could not be graded, through no fault of the student.
     pub fn has_errors(&self) -> bool {
         let mut stages = self.stages.iter();
-        self.state == State::Error || stages.any(|stage| stage.result.has_errors())
+        self.state == State::Error || stages.any(StageRecord::has_errors)
+    }
+
+    /// Whether another record was made in the same way: verdicts can be put side by
+    /// side only then.
+    pub fn goes_with(&self, other: &Record) -> bool {
+        let way = |one: &Record| (one.tree.clone(), one.engine.clone(), one.seed);
+        way(self) == way(other)
+    }
+
+    /// Takes over the versions of `other` that this record lacks.
+    pub fn complete(&mut self, other: &Record) {
+        let lacks = |stage: &&StageRecord| self.stage(&stage.result.stage).is_none();
+        let lacking: Vec<_> = other.stages.iter().filter(lacks).cloned().collect();
+        if lacking.is_empty() {
+            return;
+        }
+        for mut stage in lacking {
+            stage.time = stage.time.or_else(|| other.time.clone());
+            self.stages.push(stage);
+        }
+        self.stages
+            .sort_by(|one, other| one.result.stage.cmp(&other.result.stage));
+        // Where the host failed before it graded anything, the state says so.
+        let is_known = |stage: &StageRecord| stage.handed_in || !stage.has_errors();
+        if !self.stages.iter().all(is_known) {
+            self.state = State::Error;
+            self.reason = self.reason.take().or_else(|| other.reason.clone());
+        } else if self.stages.iter().any(|stage| stage.handed_in) {
+            (self.state, self.reason) = (State::Graded, None);
+        }
+    }
+
+    /// A version's part.
+    pub fn stage(&self, name: &str) -> Option<&StageRecord> {
+        let mut stages = self.stages.iter();
+        stages.find(|stage| stage.result.stage == name)
+    }
+
+    /// The record of a submission in a results' folder; `None` if there is none that
+    /// can be read.
+    pub fn read(out: &Path, submission: &str) -> Option<Record> {
+        read(&folder(out).join(format!("{submission}.json"))).ok()
+    }
+
+    /// The files of a results' folder that are of none of `class`, sorted.
+    pub fn strangers(out: &Path, class: &[Submission]) -> Vec<PathBuf> {
+        let names: BTreeSet<&str> = class.iter().map(|one| one.name.as_str()).collect();
+        let entries = std::fs::read_dir(folder(out)).into_iter().flatten();
+        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        let is_strange = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            { name.strip_suffix(".json") }.is_some_and(|name| !names.contains(name))
+        };
+        let mut strangers: Vec<_> = paths.filter(is_strange).collect();
+        strangers.sort();
+        strangers
     }
 
     /// Writes the record into the results' folder.

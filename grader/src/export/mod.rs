@@ -141,7 +141,7 @@ impl Entry {
         let own = own.and_then(|time| Moment::parse(time).ok());
         let time = student.time.or(own);
         Entry {
-            grade: grade(&record, config, time),
+            grade: grade(&record, config, |stage| student.handed_in(&record, stage)),
             student,
             time,
             record,

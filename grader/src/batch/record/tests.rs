@@ -27,6 +27,7 @@ fn stage_record(stage: &str, points: u32) -> StageRecord {
     StageRecord {
         fingerprint: String::from("4567"),
         handed_in: true,
+        time: None,
         result: StageVerdict {
             stage: stage.to_string().into(),
             title: "a title".into(),
@@ -88,4 +89,54 @@ fn on_the_students_own_versions_what_differs_is_named() {
         (own.points, own.differs),
         (Some(50), vec![String::from("second")])
     );
+}
+
+#[test]
+fn a_record_is_completed_with_the_versions_that_it_lacks() {
+    let mut first = record("ada", &[("v1", 80), ("v2", 10)]);
+    first.time = Some(String::from("2026-10-01T00:00:00Z"));
+    let mut second = record("ada", &[("v2", 90)]);
+    second.complete(&first);
+    let points = second.stages.iter().map(|stage| stage.result.points);
+    assert_eq!(points.collect::<Vec<_>>(), [80, 90]);
+    assert_eq!(second.stages[0].time, first.time);
+    assert_eq!(second.stages[1].time, None);
+}
+
+#[test]
+fn a_version_counts_though_another_is_missing_and_an_error_stays_one() {
+    let not_graded = |why: Option<&str>, state| {
+        let stage = &crate::stages::STAGES[1];
+        let mut record = record("ada", &[]);
+        let why = why.map(String::from);
+        record.stages = vec![StageRecord::without_sources(stage, why)];
+        record.state = state;
+        record.complete(&super::tests::record("ada", &[("v1", 80)]));
+        record
+    };
+    let missing = not_graded(Some("not handed in"), State::Missing);
+    assert_eq!(missing.state, State::Graded);
+    let mut failed = not_graded(None, State::Error);
+    assert_eq!(failed.state, State::Error);
+    let mut again = record("ada", &[("v2", 90)]);
+    again.complete(&failed);
+    assert_eq!(again.state, State::Graded, "the second try has mended it");
+    failed.stages.remove(0);
+    let mut first = record("ada", &[("v1", 90)]);
+    first.complete(&failed);
+    assert!(first.has_errors(), "version 2 is still not known");
+}
+
+#[test]
+fn a_record_of_nobody_in_the_class_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["ada", "ada.l", "bob"] {
+        record(name, &[]).write(folder.path()).unwrap();
+    }
+    let class = ["ada", "bob", "eve"].map(|name| Submission {
+        name: String::from(name),
+        origin: crate::submission::Origin::Missing,
+    });
+    let strangers = Record::strangers(folder.path(), &class);
+    assert_eq!(strangers, [folder.path().join("submissions/ada.l.json")]);
 }
