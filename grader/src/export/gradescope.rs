@@ -23,7 +23,9 @@ const RUN: &str = include_str!("../../gradescope/run_autograder");
 const LEFT_OUT: [&str; 2] = ["grader/tests", "grader/mutants"];
 
 pub(super) fn results(entry: &Entry, config: &Config) -> Value {
-    let score = entry.grade.score();
+    let Some(score) = entry.grade.score() else {
+        return not_graded();
+    };
     let mut output = entry.record.notes.join("\n");
     if let Some(reason) = &entry.record.reason {
         output = format!("{reason}\n{output}");
@@ -33,12 +35,11 @@ pub(super) fn results(entry: &Entry, config: &Config) -> Value {
             output += &format!("\n{diagnostics}");
         }
     }
-    if score.is_none() {
-        output = format!("Not all could be graded, through no fault of yours.\n{output}");
-    }
     let checks = entry.checks().zip(1..);
     let tests = checks.map(|((stage, check), number)| test(stage, check, number, config));
-    let mut results = json!({
+    json!({
+        // Without it the sum of the tests counts, which knows nothing of late days.
+        "score": score,
         "output": super::markup::printable(output.trim()),
         "output_format": "text",
         "test_output_format": "text",
@@ -46,16 +47,19 @@ pub(super) fn results(entry: &Entry, config: &Config) -> Value {
         "stdout_visibility": "hidden",
         "tests": tests.collect::<Vec<_>>(),
         "extra_data": { "grades": pretty(&json!(grades(entry))) },
-    });
-    // Without it the sum of the tests counts, which knows nothing of late days.
-    results["score"] = json!(score.unwrap_or_else(|| known(entry)));
-    results
+    })
 }
 
-/// The points that are known by now, for a grade that is not.
-fn known(entry: &Entry) -> f64 {
-    let scores = entry.grade.stages.iter();
-    scores.filter_map(|stage| stage.score).sum()
+/// The host kept something from being graded: neither a score nor tests that would
+/// add up to one. Gradescope then shows that there is no result, and no zero.
+fn not_graded() -> Value {
+    json!({
+        "output": "This could not be graded yet, through no fault of yours: the host failed.",
+        "output_format": "text",
+        "visibility": "visible",
+        "stdout_visibility": "hidden",
+        "tests": [],
+    })
 }
 
 fn grades(entry: &Entry) -> Vec<(String, Option<f64>)> {

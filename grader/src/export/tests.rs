@@ -31,6 +31,11 @@ fn class() -> Class {
     let mut pending = record("eve", &[("v1", 80)]);
     pending.stages[0].result.checks[0].outcome = Outcome::Error;
     pending.stages[0].result.checks[0].reason = Some(String::from("no <memory>"));
+    let mut failed = record("ira", &[("v1", 0)]);
+    failed.state = State::Error;
+    failed.reason = Some(String::from("no space left on <device>"));
+    failed.stages[0].result.checks.clear();
+    failed.stages[0].result.diagnostics = Some(String::from("v1 was not handed in"));
     let mut rejected = record("zoe", &[("v1", 0)]);
     rejected.stages[0].result.compiles = false;
     rejected.stages[0].result.diagnostics = Some(String::from("error: \u{1b}[1m<T> ]]> &"));
@@ -38,7 +43,7 @@ fn class() -> Class {
         check.outcome = Outcome::Skipped;
         check.reason = Some(String::from("v1 does not compile"));
     }
-    for one in [late, missing, pending, rejected] {
+    for one in [late, missing, pending, failed, rejected] {
         one.write(folder.path()).unwrap();
     }
     let roster = folder.path().join("class.csv");
@@ -102,7 +107,7 @@ fn gradescope_results_follow_the_schema_and_hide_what_is_hidden() {
             write(&path, &pretty(&gradescope::results(entry, &class.config)))
         })
     });
-    let files = ["ada", "bob", "eve", "zoe"].map(|name| folder.path().join(name));
+    let files = ["ada", "bob", "eve", "ira", "zoe"].map(|name| folder.path().join(name));
     let schema = format("gradescope.schema.json");
     let mut arguments = vec![schema.as_path()];
     arguments.extend(files.iter().map(PathBuf::as_path));
@@ -116,6 +121,40 @@ fn gradescope_results_follow_the_schema_and_hide_what_is_hidden() {
         ("visible", "after_published")
     );
     assert_eq!(ada["tests"][0]["max_score"], 5.0);
+}
+
+#[test]
+fn a_failure_of_the_host_is_neither_a_zero_nor_a_missing_submission() {
+    let class = class();
+    for name in ["eve", "ira"] {
+        let mut entries = class.entries.iter();
+        let entry = { &mut entries }.find(|entry| entry.student.id == name);
+        let entry = entry.unwrap();
+        let results = gradescope::results(entry, &class.config);
+        assert_eq!(results.get("score"), None, "{results}");
+        assert_eq!(
+            results["tests"],
+            serde_json::json!([]),
+            "they would be summed"
+        );
+        let xml = junit::junit(entry, &class.config);
+        assert!(
+            xml.contains("errors=\"1\"") && !xml.contains(" points\""),
+            "{xml}"
+        );
+        for text in [results.to_string(), xml] {
+            assert!(text.contains("the host failed"), "{text}");
+            assert!(!text.contains("was not handed in"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn nothing_at_all_is_worth_0_and_not_less() {
+    let nothing = record("ada", &[]);
+    let entry = Entry::new(nothing, &Config::default(), &Roster::default());
+    let results = gradescope::results(&entry, &Config::default());
+    assert_eq!(results["score"].to_string(), "0.0");
 }
 
 #[test]
@@ -186,7 +225,8 @@ fn classroom50_results_follow_the_schema_and_wait_for_what_is_not_graded() {
 #[test]
 fn junit_is_well_formed_and_follows_the_schema() {
     let folder = made(|class, out| class.junit(out));
-    let files = ["ada", "bob", "eve", "zoe"].map(|name| folder.path().join(format!("{name}.xml")));
+    let files =
+        ["ada", "bob", "eve", "ira", "zoe"].map(|name| folder.path().join(format!("{name}.xml")));
     let mut arguments: Vec<_> = files.iter().map(PathBuf::as_path).collect();
     let parse = "for name in sys.argv[1:]: xml.dom.minidom.parse(name)";
     python("sys, xml.dom.minidom", parse, &arguments);
@@ -200,7 +240,7 @@ fn junit_is_well_formed_and_follows_the_schema() {
     assert!(read(0).contains("tests=\"4\" failures=\"1\" errors=\"0\" skipped=\"1\""));
     assert!(read(0).contains("hidden until later"));
     assert!(read(2).contains("errors=\"1\""));
-    assert!(read(3).contains("skipped=\"2\""));
+    assert!(read(4).contains("skipped=\"2\""));
 }
 
 #[test]
@@ -208,7 +248,7 @@ fn the_gradebook_has_a_row_for_everybody_and_no_formula() {
     let folder = made(|class, out| class.csv(&out.join("grades.csv")));
     let path = folder.path().join("grades.csv");
     let count = "rows = list(csv.DictReader(open(sys.argv[1], newline='')))\n\
-        assert len(rows) == 5 and not any(None in row for row in rows), rows";
+        assert len(rows) == 6 and not any(None in row for row in rows), rows";
     python("csv, sys", count, &[&path]);
 
     let text = std::fs::read_to_string(&path).unwrap();
@@ -274,7 +314,13 @@ fn json_is_versioned_and_says_null_where_a_score_is_not_known() {
     let scores: Vec<_> = submissions.map(|one| &one["score"]).collect();
     assert_eq!(
         scores,
-        [&Value::from(107.2), &0.0.into(), &Value::Null, &0.0.into()]
+        [
+            &Value::from(107.2),
+            &0.0.into(),
+            &Value::Null,
+            &Value::Null,
+            &0.0.into()
+        ]
     );
 }
 
