@@ -18,7 +18,7 @@ pub(super) fn export(workspace: &Workspace, arguments: &ExportArguments) -> Resu
     match arguments.format {
         FormatName::Json => class.json(out)?,
         FormatName::Csv => class.csv(out)?,
-        FormatName::Gradescope => class.gradescope(workspace, out)?,
+        FormatName::Gradescope => class.gradescope(workspace, arguments.config.as_deref(), out)?,
         FormatName::Classroom50 => class.classroom50(out)?,
         FormatName::Junit => class.junit(out)?,
         FormatName::Html => class.html(out)?,

@@ -7,8 +7,9 @@ use super::{Entry, pretty, told, word, write_bytes};
 use crate::batch::config::Config;
 use crate::batch::record::StageRecord;
 use crate::error::LabError;
+use crate::handout::project_files;
 use crate::verdict::{CheckVerdict, Outcome};
-use crate::workspace::{Workspace, files_below};
+use crate::workspace::Workspace;
 use serde_json::{Value, json};
 use std::io::{Cursor, Write};
 use std::path::Path;
@@ -19,12 +20,14 @@ use zip::write::SimpleFileOptions;
 const SETUP: &str = include_str!("../../gradescope/setup.sh");
 /// What it runs for each submission.
 const RUN: &str = include_str!("../../gradescope/run_autograder");
-/// What of the tree is not needed there.
-const LEFT_OUT: [&str; 2] = ["grader/tests", "grader/mutants"];
+/// Where the bundle holds the course's rules, and which versions it grades. What
+/// it runs looks there.
+const RULES: &str = "course.json";
+const VERSIONS: &str = "versions";
 
 pub(super) fn results(entry: &Entry, config: &Config) -> Value {
     let Some(score) = entry.grade.score() else {
-        return not_graded();
+        return not_graded(entry.record.has_errors());
     };
     let mut output = entry.record.notes.join("\n");
     if let Some(reason) = &entry.record.reason {
@@ -50,11 +53,15 @@ pub(super) fn results(entry: &Entry, config: &Config) -> Value {
     })
 }
 
-/// The host kept something from being graded: neither a score nor tests that would
-/// add up to one. Gradescope then shows that there is no result, and no zero.
-fn not_graded() -> Value {
+/// Something could not be graded: neither a score nor tests that would add up to
+/// one. Gradescope then shows that there is no result, and no zero.
+fn not_graded(host_failed: bool) -> Value {
+    let why = match host_failed {
+        true => "the host failed",
+        false => "the engine shows nothing of it",
+    };
     json!({
-        "output": "This could not be graded yet, through no fault of yours: the host failed.",
+        "output": format!("This could not be graded yet, through no fault of yours: {why}."),
         "output_format": "text",
         "visibility": "visible",
         "stdout_visibility": "hidden",
@@ -94,8 +101,15 @@ fn test(stage: &StageRecord, check: &CheckVerdict, number: u32, config: &Config)
     test
 }
 
-/// Writes the zip file to upload: their two programs and the clean tree.
-pub(super) fn bundle(workspace: &Workspace, out: &Path) -> Result<(), LabError> {
+/// Writes the zip file to upload: their two programs, the clean tree, the course's
+/// `rules` (the file) and which `versions` to grade. Lists of students and results
+/// that lie in the tree stay at home.
+pub(super) fn bundle(
+    workspace: &Workspace,
+    rules: Option<&Path>,
+    versions: &[&str],
+    out: &Path,
+) -> Result<(), LabError> {
     let failed = |error: &dyn std::fmt::Display| LabError::infrastructure(out.display(), error);
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let mut put = |name: &str, bytes: &[u8], mode| -> Result<(), LabError> {
@@ -106,19 +120,18 @@ pub(super) fn bundle(workspace: &Workspace, out: &Path) -> Result<(), LabError> 
     };
     put("setup.sh", SETUP.as_bytes(), 0o755)?;
     put("run_autograder", RUN.as_bytes(), 0o755)?;
-    let mut files = files_below(&workspace.root).map_err(|error| failed(&error))?;
-    files.push(workspace.root.join(".cargo/config.toml"));
-    for file in files {
-        let name = workspace.relative(&file);
-        let left_out = LEFT_OUT
-            .iter()
-            .any(|folder| Path::new(&name).starts_with(folder));
-        let hidden = name.starts_with('.') && name != ".cargo/config.toml";
-        if left_out || hidden || file.starts_with(&workspace.target) {
-            continue;
-        }
+    put(VERSIONS, versions.join(",").as_bytes(), 0o644)?;
+    if let Some(rules) = rules {
+        let bytes = std::fs::read(rules).map_err(|error| failed(&error))?;
+        put(RULES, &bytes, 0o644)?;
+    }
+    for file in project_files(workspace).map_err(|error| failed(&error))? {
         let bytes = std::fs::read(&file).map_err(|error| failed(&error))?;
-        put(&format!("tree/{name}"), &bytes, 0o644)?;
+        put(
+            &format!("tree/{}", workspace.relative(&file)),
+            &bytes,
+            0o644,
+        )?;
     }
     let bytes = zip.finish().map_err(|error| failed(&error))?.into_inner();
     write_bytes(out, &bytes)

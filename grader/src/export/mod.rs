@@ -24,6 +24,7 @@ use crate::batch::time::Moment;
 use crate::error::LabError;
 use crate::verdict::{CheckVerdict, Outcome};
 use crate::workspace::Workspace;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 pub use similarity::similarity;
@@ -81,16 +82,29 @@ impl Class {
     }
 
     /// A `results.json` for each student, and the zip file with which the course
-    /// system grades by itself.
+    /// system grades by itself: these versions, by the `rules` (a file).
     ///
     /// # Errors
     /// If they cannot be written.
-    pub fn gradescope(&self, workspace: &Workspace, out: &Path) -> Result<(), LabError> {
+    pub fn gradescope(
+        &self,
+        workspace: &Workspace,
+        rules: Option<&Path>,
+        out: &Path,
+    ) -> Result<(), LabError> {
         for entry in &self.entries {
             let path = out.join(&entry.record.submission).join("results.json");
             write(&path, &pretty(&gradescope::results(entry, &self.config)))?;
         }
-        gradescope::bundle(workspace, &out.join("autograder.zip"))
+        let out = out.join("autograder.zip");
+        gradescope::bundle(workspace, rules, &self.versions(), &out)
+    }
+
+    /// The versions that were graded, in their order.
+    fn versions(&self) -> Vec<&str> {
+        let stages = self.entries.iter().flat_map(|entry| &entry.record.stages);
+        let names: BTreeSet<_> = stages.map(|stage| &*stage.result.stage).collect();
+        names.into_iter().collect()
     }
 
     /// A `result.json` for each student whose grade is known.

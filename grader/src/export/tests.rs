@@ -162,7 +162,11 @@ fn the_gradescope_bundle_has_its_programs_at_the_top_and_no_solution_bank() {
     let folder = tempfile::tempdir().unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let out = folder.path().join("autograder.zip");
-    gradescope::bundle(&Workspace::at(root), &out).unwrap();
+    let rules = folder.path().join("rules of 2026.json");
+    std::fs::write(&rules, CONFIG).unwrap();
+    let class = class();
+    assert_eq!(class.versions(), ["v1", "v2"]);
+    gradescope::bundle(&Workspace::at(root), Some(&rules), &["v1", "v2"], &out).unwrap();
     let mut zip = zip::ZipArchive::new(std::fs::File::open(&out).unwrap()).unwrap();
     for name in ["setup.sh", "run_autograder"] {
         let mode = zip.by_name(name).unwrap().unix_mode().unwrap();
@@ -176,8 +180,53 @@ fn the_gradescope_bundle_has_its_programs_at_the_top_and_no_solution_bank() {
     ] {
         assert!(names.contains(&name.to_string()), "{name} is missing");
     }
+    for (name, content) in [("course.json", CONFIG), ("versions", "v1,v2")] {
+        let file = zip.by_name(name).unwrap();
+        assert_eq!(std::io::read_to_string(file).unwrap(), content);
+    }
     let left_out = |name: &String| name.contains("mutants") || name.contains("/target/");
     assert!(!names.iter().any(left_out));
+}
+
+/// Runs what Gradescope runs, with a `lab` that notes how it was called.
+#[cfg(unix)]
+#[test]
+fn gradescope_grades_the_versions_by_the_rules_at_the_time_of_the_submission() {
+    use std::os::unix::fs::PermissionsExt;
+    let root = tempfile::tempdir().unwrap();
+    let put = |name: &str, text: &str| write(&root.path().join(name), text).unwrap();
+    put("submission/stages/lib.rs", "");
+    put("source/versions", "v1,v2");
+    put("source/course.json", "{}");
+    put(
+        "submission_metadata.json",
+        r#"{"id": 1, "created_at": "2018-07-01T14:22:32.365935-07:00", "created_at": "no"}"#,
+    );
+    let lab = "source/tree/target/debug/lab";
+    put(
+        lab,
+        "#!/bin/sh\nroot=$AUTOGRADER_ROOT\necho \"$@\" >> $root/called\n\
+         [ $1 = batch ] && exit 0\nfor last; do :; done\ncat \"$last\" >> $root/called\n\
+         mkdir -p \"$5/submission\"; echo '{}' > \"$5/submission/results.json\"\n",
+    );
+    let lab = root.path().join(lab);
+    std::fs::set_permissions(lab, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("gradescope/run_autograder");
+    let mut command = Command::new("bash");
+    let command = command.arg(program).env("AUTOGRADER_ROOT", root.path());
+    let Ok(output) = command.output() else {
+        println!("skipped: there is no bash here");
+        return;
+    };
+    assert!(output.status.success(), "{output:?}");
+    let called = std::fs::read_to_string(root.path().join("called")).unwrap();
+    assert!(called.contains("--stages v1,v2"), "{called}");
+    assert!(called.contains("source/course.json"), "{called}");
+    assert!(
+        called.ends_with("submission,2018-07-01T14:22:32.365935-07:00\n"),
+        "{called}"
+    );
+    assert!(root.path().join("results/results.json").is_file());
 }
 
 #[test]

@@ -89,8 +89,8 @@ impl Handout {
 
     /// All files that go along, as the student gets them.
     fn files(&self, workspace: &Workspace) -> Result<Files, LabError> {
-        let paths =
-            paths(workspace).map_err(|error| failed("the workspace cannot be read", error))?;
+        let paths = project_files(workspace)
+            .map_err(|error| failed("the workspace cannot be read", error))?;
         let mut files = Files::new();
         for path in paths {
             let name = workspace.relative(&path);
@@ -154,8 +154,11 @@ fn refuse_a_handout(workspace: &Workspace) -> Result<(), LabError> {
     }
 }
 
-/// The files that go along.
-fn paths(workspace: &Workspace) -> io::Result<Vec<PathBuf>> {
+/// The project's own files, without what stays at home.
+///
+/// # Errors
+/// If a folder cannot be read.
+pub(crate) fn project_files(workspace: &Workspace) -> io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for name in HANDED_OUT {
         let path = workspace.root.join(name);
@@ -217,7 +220,7 @@ mod tests {
             write(&tree.path().join(name), b"").unwrap();
         }
         let workspace = Workspace::at(tree.path());
-        let paths = paths(&workspace).unwrap();
+        let paths = project_files(&workspace).unwrap();
         let names: Vec<_> = { paths.iter() }
             .map(|path| workspace.relative(path))
             .collect();
