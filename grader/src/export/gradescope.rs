@@ -26,7 +26,8 @@ const RULES: &str = "course.json";
 const VERSIONS: &str = "versions";
 
 pub(super) fn results(entry: &Entry, config: &Config) -> Value {
-    let Some(score) = entry.grade.score() else {
+    let seen = super::seen::seen(entry, config);
+    let Some(score) = seen.grade.score() else {
         return not_graded(entry.record.has_errors());
     };
     let mut output = entry.record.notes.join("\n");
@@ -36,6 +37,11 @@ pub(super) fn results(entry: &Entry, config: &Config) -> Value {
     for stage in &entry.record.stages {
         if let Some(diagnostics) = &stage.result.diagnostics {
             output += &format!("\n{diagnostics}");
+        }
+    }
+    for stage in &seen.record.stages {
+        if !stage.result.announced.is_none() {
+            output += &format!("\n{}: {}", stage.result.stage, stage.result.announced);
         }
     }
     let checks = entry.checks().zip(1..);
@@ -49,7 +55,7 @@ pub(super) fn results(entry: &Entry, config: &Config) -> Value {
         "visibility": "visible",
         "stdout_visibility": "hidden",
         "tests": tests.collect::<Vec<_>>(),
-        "extra_data": { "grades": pretty(&json!(grades(entry))) },
+        "extra_data": { "grades": pretty(&json!(grades(&seen))) },
     })
 }
 
@@ -78,8 +84,9 @@ fn test(stage: &StageRecord, check: &CheckVerdict, number: u32, config: &Config)
     let name = &stage.result.stage;
     let of = f64::from(stage.result.of.max(1));
     let worth = |points: u32| f64::from(points) * config.weight(name) / of;
+    // Not "after_published": the course's rules say when, and not Gradescope.
     let visibility = match config.hides(name, &check.name) {
-        true => "after_published",
+        true => "hidden",
         false => "visible",
     };
     let mut test = json!({

@@ -4,8 +4,9 @@
 //! An export only says again what the records say. It gives no points, and what a
 //! student wrote or made the grader say is escaped wherever it stands.
 //!
-//! A check that the course [hides](Config::hides) counts everywhere; in what is
-//! made for students its outcome does not stand.
+//! What is made for students (Gradescope, Classroom 50, their own pages) has
+//! nothing of a check that the course [hides](Config::hides), and no sum in which it
+//! counts: see [`seen`]. The rest is for the instructor.
 
 mod classroom50;
 mod gradebook;
@@ -14,6 +15,7 @@ mod html;
 mod json;
 mod junit;
 mod markup;
+mod seen;
 mod similarity;
 
 use crate::batch::config::Config;
@@ -141,7 +143,8 @@ impl Class {
         write(&out.join("class.html"), &html::class(self))?;
         for entry in &self.entries {
             let path = out.join(format!("students/{}.html", entry.record.submission));
-            write(&path, &html::student(entry, &self.config))?;
+            let page = html::student(&seen::seen(entry, &self.config));
+            write(&path, &page)?;
         }
         Ok(())
     }
@@ -201,7 +204,7 @@ fn word(check: &CheckVerdict) -> &'static str {
         Outcome::Pass => "passed",
         Outcome::Fail if is_hole(check) => "not yet",
         Outcome::Fail => "failed",
-        Outcome::Skipped => "skipped",
+        Outcome::Skipped => "not made",
         Outcome::Error => "not graded",
     }
 }
