@@ -24,7 +24,10 @@ pub(super) fn class(class: &Class) -> String {
         "" => "Heptavisor",
         course => course,
     };
-    let body = distribution(class) + &hardest(class) + &failures(class) + &table(class);
+    let body = String::from(
+        "<p>This page is for you and not for the class: it has all names, and the hidden checks.</p>\n",
+    );
+    let body = body + &distribution(class) + &hardest(class) + &failures(class) + &table(class);
     page(&format!("{course}: the class"), &body)
 }
 
@@ -241,9 +244,25 @@ fn failures(class: &Class) -> String {
     )
 }
 
+/// What differs on the student's own earlier versions; nothing if nothing does.
+fn own(stage: &StageRecord) -> String {
+    let said = match &stage.own {
+        Some(own) => match own.points {
+            None => String::from("own: not tried"),
+            Some(_) if own.differs.is_empty() => return String::new(),
+            Some(points) => format!("own: {points} of {}", stage.result.of),
+        },
+        None => return String::new(),
+    };
+    format!("<br><small>{said}</small>")
+}
+
 /// Everybody with everything.
 fn table(class: &Class) -> String {
-    let mut text = String::from("<h2>Students</h2>\n<table>\n<tr><th>student</th>");
+    let mut text = String::from(
+        "<h2>Students</h2>\n<p>own: the points \
+        on the student's own earlier versions, where these are others than on the reference.</p>\n<table>\n<tr><th>student</th>",
+    );
     let longest = class
         .entries
         .iter()
@@ -259,8 +278,9 @@ fn table(class: &Class) -> String {
             text,
             "<tr><td><a href=\"students/{name}.html\">{name}</a></td>"
         );
-        for stage in &entry.grade.stages {
-            let _ = write!(text, "<td class=\"n\">{}</td>", points(stage.score));
+        for (grade, stage) in entry.grade.stages.iter().zip(&entry.record.stages) {
+            let (score, own) = (points(grade.score), own(stage));
+            let _ = write!(text, "<td class=\"n\">{score}{own}</td>");
         }
         let state = match entry.record.state {
             State::Graded if entry.record.has_errors() => "the host failed",

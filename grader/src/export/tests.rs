@@ -3,8 +3,8 @@
 //! `python`.
 
 use super::*;
-use crate::batch::record::State;
 use crate::batch::record::tests::record;
+use crate::batch::record::{Own, State};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::Command;
@@ -24,6 +24,11 @@ fn class() -> Class {
     let folder = tempfile::tempdir().unwrap();
     let mut late = record("ada", &[("v1", 80), ("v2", 100)]);
     late.time = Some(String::from("2026-10-01T12:00:00Z"));
+    late.stages[1].own = Some(Own {
+        points: Some(50),
+        reason: None,
+        differs: vec![String::from("second")],
+    });
     late.notes = vec![String::from("'<x>' was left out")];
     let mut missing = record("bob", &[("v1", 0)]);
     missing.state = State::Missing;
@@ -363,6 +368,12 @@ for name in sys.argv[1:]:
     let read = |at: usize| std::fs::read_to_string(&files[at]).unwrap();
     assert!(read(0).contains("&lt;OS&gt; &amp; &quot;more&quot;"));
     assert!(read(0).contains("=none &amp; ]]&gt;"), "the common failure");
+    assert!(read(0).contains("100<br><small>own: 50 of 100</small>"));
+    assert_eq!(
+        read(0).matches("<small>").count(),
+        1,
+        "elsewhere nothing differs"
+    );
     let ada = read(1);
     for said in [
         "All versions: 57.2 of 60 points",
