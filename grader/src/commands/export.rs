@@ -6,6 +6,7 @@ use crate::batch::roster::Roster;
 use crate::cli_class::{ExportArguments, FormatName};
 use crate::error::LabError;
 use crate::export::{Class, similarity};
+use crate::handout::reveal;
 use crate::workspace::Workspace;
 
 /// Exports.
@@ -28,7 +29,10 @@ pub(super) fn export(workspace: &Workspace, arguments: &ExportArguments) -> Resu
                     "similarity compares sources, which results do not hold: add --submissions DIR",
                 ))
             })?;
-            similarity(&class, workspace, handed_in, out)?;
+            let revealed = arguments.reveal.as_deref();
+            let revealed =
+                revealed.map_or(Ok(Vec::new()), |text| reveal::parse(text, workspace))?;
+            similarity(&class, workspace, &revealed, handed_in, out)?;
         }
     }
     let pending = class.entries.iter().filter(|one| one.record.has_errors());

@@ -271,6 +271,53 @@ fn the_programs_for_other_machines_are_shell() {
     }
 }
 
+/// Runs the step that joins the parts, with a `cargo` whose merge ends with `status`.
+/// Says whether the step succeeded, and what was called.
+#[cfg(unix)]
+fn joined(status: u8) -> Option<(bool, String)> {
+    use std::os::unix::fs::PermissionsExt;
+    let orders = include_str!("../../beyond/github-actions.yml");
+    let step = orders.split("id: merge\n        run: |\n").nth(1).unwrap();
+    let step = step
+        .lines()
+        .map_while(|line| line.strip_prefix("          "));
+    let script = step.collect::<Vec<_>>().join("\n");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("shards/results-1")).unwrap();
+    let cargo = folder.path().join("cargo");
+    let text = format!("#!/bin/sh\necho \"$@\" >> called\n[ $2 != merge ] || exit {status}\n");
+    write(&cargo, &text).unwrap();
+    std::fs::set_permissions(&cargo, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let output = Command::new("bash")
+        .args(["-e", "-o", "pipefail", "-c", &script])
+        .current_dir(folder.path())
+        .env("PATH", format!("{}:{path}", folder.path().display()))
+        .env("GITHUB_OUTPUT", folder.path().join("called"))
+        .output();
+    let success = output.ok()?.status.success();
+    let called = std::fs::read_to_string(folder.path().join("called")).unwrap();
+    Some((success, called))
+}
+
+#[cfg(unix)]
+#[test]
+fn a_host_that_failed_on_one_keeps_nobody_elses_grade_back() {
+    let (Some((reached, called)), Some((wrong, _))) = (joined(3), joined(2)) else {
+        println!("skipped: there is no bash here");
+        return;
+    };
+    assert!(reached && !wrong, "{called}");
+    assert!(
+        called.contains("status=3"),
+        "the last step fails by it: {called}"
+    );
+    assert!(
+        called.contains("export csv") && called.contains("export html"),
+        "{called}"
+    );
+}
+
 #[test]
 fn the_orders_for_other_machines_are_yaml() {
     let beyond = Path::new(env!("CARGO_MANIFEST_DIR")).join("beyond");
@@ -417,7 +464,7 @@ fn for_the_detectors_of_copies_everybody_has_a_folder_and_the_starter_is_the_bas
     std::fs::write(source.join("lib.rs"), "fn ada() {}").unwrap();
     let folder = tempfile::tempdir().unwrap();
     let workspace = Workspace::at(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
-    let count = similarity(&class(), &workspace, handed_in.path(), folder.path()).unwrap();
+    let count = similarity(&class(), &workspace, &[], handed_in.path(), folder.path()).unwrap();
     assert_eq!(count, 1);
     let table = std::fs::read_to_string(folder.path().join("info.csv")).unwrap();
     let rows = crate::csv::rows(&table).unwrap();
@@ -426,6 +473,26 @@ fn for_the_detectors_of_copies_everybody_has_a_folder_and_the_starter_is_the_bas
     assert!(folder.path().join(&rows[1][0]).is_file());
     let base = folder.path().join("base/v1-kernel-only/src/lib.rs");
     assert_eq!(markers_in(&base), None);
+
+    let solved = tempfile::tempdir().unwrap();
+    let revealed = crate::handout::reveal::parse("v1", &workspace).unwrap();
+    similarity(
+        &class(),
+        &workspace,
+        &revealed,
+        handed_in.path(),
+        solved.path(),
+    )
+    .unwrap();
+    let differs = |file: &str| {
+        let read = |folder: &TempDir| std::fs::read(folder.path().join(file)).unwrap();
+        read(&folder) != read(&solved)
+    };
+    assert!(
+        differs("base/v1-kernel-only/src/prepare.rs"),
+        "was handed out solved"
+    );
+    assert!(!differs("base/v2-timer-irq/src/delivery.rs"), "was not");
 }
 
 fn markers_in(path: &Path) -> Option<usize> {

@@ -70,10 +70,11 @@ impl Handout {
     /// apart.
     ///
     /// # Errors
-    /// If `out` has something in it, markers do not fit together, a check cannot
+    /// If `out` lies in the tree or has something in it, markers do not fit together, a check cannot
     /// be hidden, or files cannot be read or written. Only in the last case
     /// something is left in `out`.
     pub fn make(&self, workspace: &Workspace, out: &Path) -> Result<usize, LabError> {
+        refuse_within(workspace, out)?;
         refuse_unless_empty(out)?;
         refuse_a_handout(workspace)?;
         let mut files = self.files(workspace)?;
@@ -120,6 +121,21 @@ impl Handout {
             }
             _ => Ok(Some(bytes)),
         }
+    }
+}
+
+/// What lies in the tree would be taken for a part of it.
+fn refuse_within(workspace: &Workspace, out: &Path) -> Result<(), LabError> {
+    let real = |path: &Path| path.canonicalize().ok();
+    let absolute = std::path::absolute(out).unwrap_or_else(|_| out.to_path_buf());
+    // The folder itself may be still to come: the nearest that is there decides.
+    let there = absolute.ancestors().find_map(real);
+    match (there, real(&workspace.root)) {
+        (Some(there), Some(root)) if there.starts_with(&root) => Err(LabError::Usage(format!(
+            "'{}' lies in this tree itself: name a folder beside it, such as ../student",
+            out.display()
+        ))),
+        _ => Ok(()),
     }
 }
 
@@ -225,6 +241,21 @@ mod tests {
             .map(|path| workspace.relative(path))
             .collect();
         assert_eq!(names, ["Cargo.toml", "stages/v1/src/lib.rs"]);
+    }
+
+    #[test]
+    fn a_handout_within_the_tree_is_refused_and_one_beside_it_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let tree = folder.path().join("tree");
+        std::fs::create_dir(&tree).unwrap();
+        let workspace = Workspace::at(&tree);
+        for within in ["", "student", "new/../student/v1"] {
+            let error = refuse_within(&workspace, &tree.join(within)).unwrap_err();
+            assert!(error.to_string().contains("beside it"), "{error}");
+        }
+        for beside in ["student", "tree-of-students/v1"] {
+            refuse_within(&workspace, &folder.path().join(beside)).unwrap();
+        }
     }
 
     #[test]
