@@ -4,6 +4,7 @@
 //!  reveal    which versions are handed out solved
 //!  cut       takes a check out of the grader's sources
 //!  hidden    which checks that are, and what is said of them
+//!  manual    where the manual counts them
 //!  vendor    puts the crates' sources along
 //! ```
 //!
@@ -14,13 +15,14 @@
 
 mod cut;
 mod hidden;
+mod manual;
 pub mod reveal;
 mod vendor;
 
 use crate::batch::config::Config;
 use crate::error::LabError;
 use crate::markers;
-use crate::stages::Stage;
+use crate::stages::{STAGES, Stage};
 use crate::workspace::{Workspace, files_below};
 use std::collections::BTreeMap;
 use std::io;
@@ -48,6 +50,8 @@ const KEPT_BACK: [&str; 3] = [
     "grader/mutants",
     "grader/beyond/course.json",
 ];
+/// The manual.
+const MANUAL: &str = "LABS.md";
 /// What the student reads first, in place of the project's own.
 const README: &str = include_str!("../../handout.md");
 
@@ -88,6 +92,21 @@ impl Handout {
         Ok(files.len())
     }
 
+    /// The lines of the manual in `out` that name sums in which hidden checks count.
+    /// Only a person can say which of these are too high now.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn sums(&self, out: &Path) -> Result<Vec<String>, LabError> {
+        let text = std::fs::read_to_string(out.join(MANUAL));
+        let text = text.map_err(|error| failed(MANUAL, error))?;
+        let stages = STAGES.iter();
+        let stages = stages.filter(|stage| self.config.hides_any(stage.name));
+        Ok({ stages }
+            .flat_map(|stage| manual::sums(&text, stage.number()))
+            .collect())
+    }
+
     /// All files that go along, as the student gets them.
     fn files(&self, workspace: &Workspace) -> Result<Files, LabError> {
         let paths = project_files(workspace)
@@ -108,7 +127,7 @@ impl Handout {
         let text = |bytes| String::from_utf8(bytes).map_err(|error| failed(name, error));
         match name {
             "README.md" => Ok(Some(README.into())),
-            "LABS.md" => Ok(Some(without_answers(&text(bytes)?).into_bytes())),
+            MANUAL => Ok(Some(without_answers(&text(bytes)?).into_bytes())),
             _ if name.starts_with("stages/") && name.ends_with(".rs") => {
                 let solved = { self.revealed.iter() }
                     .any(|stage| Path::new(name).starts_with(stage.folder()));
