@@ -87,6 +87,9 @@ pub struct ExportArguments {
     /// The folder with the submissions, for `similarity`
     #[arg(long, value_name = "DIR")]
     pub submissions: Option<PathBuf>,
+    /// The versions that were handed out solved, for `similarity`: its base has them, too
+    #[arg(long, value_name = "VERSIONS")]
+    pub reveal: Option<String>,
 }
 
 /// What to prove of the grader.

@@ -253,14 +253,15 @@ fn rejected(
     checks: &[&'static Check],
     rejection: &Rejection,
 ) -> StageVerdict {
-    let reason = format!("{} does not compile", stage.name);
     let Rejection { lead, diagnostics } = rejection;
+    // Its first words: it does not compile, was refused, or is not complete.
+    let reason = lead.split([',', ':', '.']).next().unwrap_or_default();
     StageVerdict {
         compiles: false,
         diagnostics: Some(format!("{lead}\n\n{diagnostics}")),
         checks: checks
             .iter()
-            .map(|check| skipped(check, reason.clone()))
+            .map(|check| skipped(check, reason.to_string()))
             .collect(),
         ..blank(stage, engine, checks)
     }

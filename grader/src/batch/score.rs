@@ -35,7 +35,9 @@ pub struct StageGrade {
 impl Grade {
     /// What counts in all; `None` as long as a version has no score.
     pub fn score(&self) -> Option<f64> {
-        self.stages.iter().map(|stage| stage.score).sum()
+        let mut scores = self.stages.iter().map(|stage| stage.score);
+        // Not `sum`: of nothing it makes -0.
+        scores.try_fold(0.0, |sum, score| Some(sum + score?))
     }
 
     /// The most that can be reached.

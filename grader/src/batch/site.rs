@@ -160,7 +160,7 @@ impl<'a> Site<'a> {
         let refusals = refusal::refusals(self.taken.of(stage));
         (!refusals.is_empty()).then(|| Rejection {
             lead: format!(
-                "{} was not compiled: it uses what code of a stage may not use. A version works \
+                "{} was refused: it uses what code of a stage may not use. A version works \
                  on the machine that it is given, and needs nothing of the host.",
                 stage.name
             ),

@@ -26,6 +26,10 @@ pub(super) fn make(workspace: &Workspace, arguments: &HandoutArguments) -> Resul
     let config = &handout.config;
     if !config.hidden.is_empty() && !config.reveal_hidden {
         say!("left out and announced: {}", config.hidden.join(", "));
+        say!("the manual says so at its top; these lines may still count what is hidden:");
+        for line in handout.sums(&arguments.out)? {
+            say!("  {line}");
+        }
     }
     if handout.vendor {
         say!("the crates are in vendor/: it builds without a network");

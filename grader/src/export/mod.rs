@@ -4,8 +4,9 @@
 //! An export only says again what the records say. It gives no points, and what a
 //! student wrote or made the grader say is escaped wherever it stands.
 //!
-//! A check that the course [hides](Config::hides) counts everywhere; in what is
-//! made for students its outcome does not stand.
+//! What is made for students (Gradescope, Classroom 50, their own pages) has
+//! nothing of a check that the course [hides](Config::hides), and no sum in which it
+//! counts: see [`seen`]. The rest is for the instructor.
 
 mod classroom50;
 mod gradebook;
@@ -14,6 +15,7 @@ mod html;
 mod json;
 mod junit;
 mod markup;
+mod seen;
 mod similarity;
 
 use crate::batch::config::Config;
@@ -24,6 +26,7 @@ use crate::batch::time::Moment;
 use crate::error::LabError;
 use crate::verdict::{CheckVerdict, Outcome};
 use crate::workspace::Workspace;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 pub(crate) use markup::escape;
@@ -82,16 +85,29 @@ impl Class {
     }
 
     /// A `results.json` for each student, and the zip file with which the course
-    /// system grades by itself.
+    /// system grades by itself: these versions, by the `rules` (a file).
     ///
     /// # Errors
     /// If they cannot be written.
-    pub fn gradescope(&self, workspace: &Workspace, out: &Path) -> Result<(), LabError> {
+    pub fn gradescope(
+        &self,
+        workspace: &Workspace,
+        rules: Option<&Path>,
+        out: &Path,
+    ) -> Result<(), LabError> {
         for entry in &self.entries {
             let path = out.join(&entry.record.submission).join("results.json");
             write(&path, &pretty(&gradescope::results(entry, &self.config)))?;
         }
-        gradescope::bundle(workspace, &out.join("autograder.zip"))
+        let out = out.join("autograder.zip");
+        gradescope::bundle(workspace, rules, &self.versions(), &out)
+    }
+
+    /// The versions that were graded, in their order.
+    fn versions(&self) -> Vec<&str> {
+        let stages = self.entries.iter().flat_map(|entry| &entry.record.stages);
+        let names: BTreeSet<_> = stages.map(|stage| &*stage.result.stage).collect();
+        names.into_iter().collect()
     }
 
     /// A `result.json` for each student whose grade is known.
@@ -128,7 +144,8 @@ impl Class {
         write(&out.join("class.html"), &html::class(self))?;
         for entry in &self.entries {
             let path = out.join(format!("students/{}.html", entry.record.submission));
-            write(&path, &html::student(entry, &self.config))?;
+            let page = html::student(&seen::seen(entry, &self.config));
+            write(&path, &page)?;
         }
         Ok(())
     }
@@ -188,7 +205,7 @@ fn word(check: &CheckVerdict) -> &'static str {
         Outcome::Pass => "passed",
         Outcome::Fail if is_hole(check) => "not yet",
         Outcome::Fail => "failed",
-        Outcome::Skipped => "skipped",
+        Outcome::Skipped => "not made",
         Outcome::Error => "not graded",
     }
 }

@@ -1,7 +1,7 @@
 //! Leaves the course's hidden checks out of the student's tree, and announces
 //! them there: how many they are and what they are worth, not what they are.
 
-use super::{Files, cut, failed};
+use super::{Files, MANUAL, cut, failed, manual};
 use crate::batch::config::Config;
 use crate::checks::{Announced, Check, Course};
 use crate::error::LabError;
@@ -50,6 +50,10 @@ pub(super) fn leave_out(config: &Config, files: &mut Files) -> Result<(), LabErr
         let text = serde_json::to_string_pretty(&announced)
             .map_err(|error| failed("the announcement", error))?;
         files.insert(ANNOUNCED.into(), (text + "\n").into_bytes());
+        if let Some(bytes) = files.get_mut(MANUAL) {
+            let text = String::from_utf8_lossy(bytes);
+            *bytes = manual::announce(&text, &announced).into_bytes();
+        }
         allow_what_is_left(files)?;
     }
     Ok(())

@@ -4,6 +4,7 @@
 //!  reveal    which versions are handed out solved
 //!  cut       takes a check out of the grader's sources
 //!  hidden    which checks that are, and what is said of them
+//!  manual    where the manual counts them
 //!  vendor    puts the crates' sources along
 //! ```
 //!
@@ -14,13 +15,14 @@
 
 mod cut;
 mod hidden;
+mod manual;
 pub mod reveal;
 mod vendor;
 
 use crate::batch::config::Config;
 use crate::error::LabError;
 use crate::markers;
-use crate::stages::Stage;
+use crate::stages::{STAGES, Stage};
 use crate::workspace::{Workspace, files_below};
 use std::collections::BTreeMap;
 use std::io;
@@ -48,6 +50,8 @@ const KEPT_BACK: [&str; 3] = [
     "grader/mutants",
     "grader/beyond/course.json",
 ];
+/// The manual.
+const MANUAL: &str = "LABS.md";
 /// What the student reads first, in place of the project's own.
 const README: &str = include_str!("../../handout.md");
 
@@ -70,10 +74,11 @@ impl Handout {
     /// apart.
     ///
     /// # Errors
-    /// If `out` has something in it, markers do not fit together, a check cannot
+    /// If `out` lies in the tree or has something in it, markers do not fit together, a check cannot
     /// be hidden, or files cannot be read or written. Only in the last case
     /// something is left in `out`.
     pub fn make(&self, workspace: &Workspace, out: &Path) -> Result<usize, LabError> {
+        refuse_within(workspace, out)?;
         refuse_unless_empty(out)?;
         refuse_a_handout(workspace)?;
         let mut files = self.files(workspace)?;
@@ -87,10 +92,25 @@ impl Handout {
         Ok(files.len())
     }
 
+    /// The lines of the manual in `out` that name sums in which hidden checks count.
+    /// Only a person can say which of these are too high now.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn sums(&self, out: &Path) -> Result<Vec<String>, LabError> {
+        let text = std::fs::read_to_string(out.join(MANUAL));
+        let text = text.map_err(|error| failed(MANUAL, error))?;
+        let stages = STAGES.iter();
+        let stages = stages.filter(|stage| self.config.hides_any(stage.name));
+        Ok({ stages }
+            .flat_map(|stage| manual::sums(&text, stage.number()))
+            .collect())
+    }
+
     /// All files that go along, as the student gets them.
     fn files(&self, workspace: &Workspace) -> Result<Files, LabError> {
-        let paths =
-            paths(workspace).map_err(|error| failed("the workspace cannot be read", error))?;
+        let paths = project_files(workspace)
+            .map_err(|error| failed("the workspace cannot be read", error))?;
         let mut files = Files::new();
         for path in paths {
             let name = workspace.relative(&path);
@@ -107,7 +127,7 @@ impl Handout {
         let text = |bytes| String::from_utf8(bytes).map_err(|error| failed(name, error));
         match name {
             "README.md" => Ok(Some(README.into())),
-            "LABS.md" => Ok(Some(without_answers(&text(bytes)?).into_bytes())),
+            MANUAL => Ok(Some(without_answers(&text(bytes)?).into_bytes())),
             _ if name.starts_with("stages/") && name.ends_with(".rs") => {
                 let solved = { self.revealed.iter() }
                     .any(|stage| Path::new(name).starts_with(stage.folder()));
@@ -120,6 +140,21 @@ impl Handout {
             }
             _ => Ok(Some(bytes)),
         }
+    }
+}
+
+/// What lies in the tree would be taken for a part of it.
+fn refuse_within(workspace: &Workspace, out: &Path) -> Result<(), LabError> {
+    let real = |path: &Path| path.canonicalize().ok();
+    let absolute = std::path::absolute(out).unwrap_or_else(|_| out.to_path_buf());
+    // The folder itself may be still to come: the nearest that is there decides.
+    let there = absolute.ancestors().find_map(real);
+    match (there, real(&workspace.root)) {
+        (Some(there), Some(root)) if there.starts_with(&root) => Err(LabError::Usage(format!(
+            "'{}' lies in this tree itself: name a folder beside it, such as ../student",
+            out.display()
+        ))),
+        _ => Ok(()),
     }
 }
 
@@ -154,8 +189,11 @@ fn refuse_a_handout(workspace: &Workspace) -> Result<(), LabError> {
     }
 }
 
-/// The files that go along.
-fn paths(workspace: &Workspace) -> io::Result<Vec<PathBuf>> {
+/// The project's own files, without what stays at home.
+///
+/// # Errors
+/// If a folder cannot be read.
+pub(crate) fn project_files(workspace: &Workspace) -> io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for name in HANDED_OUT {
         let path = workspace.root.join(name);
@@ -217,11 +255,26 @@ mod tests {
             write(&tree.path().join(name), b"").unwrap();
         }
         let workspace = Workspace::at(tree.path());
-        let paths = paths(&workspace).unwrap();
+        let paths = project_files(&workspace).unwrap();
         let names: Vec<_> = { paths.iter() }
             .map(|path| workspace.relative(path))
             .collect();
         assert_eq!(names, ["Cargo.toml", "stages/v1/src/lib.rs"]);
+    }
+
+    #[test]
+    fn a_handout_within_the_tree_is_refused_and_one_beside_it_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let tree = folder.path().join("tree");
+        std::fs::create_dir(&tree).unwrap();
+        let workspace = Workspace::at(&tree);
+        for within in ["", "student", "new/../student/v1"] {
+            let error = refuse_within(&workspace, &tree.join(within)).unwrap_err();
+            assert!(error.to_string().contains("beside it"), "{error}");
+        }
+        for beside in ["student", "tree-of-students/v1"] {
+            refuse_within(&workspace, &folder.path().join(beside)).unwrap();
+        }
     }
 
     #[test]
