@@ -38,10 +38,12 @@ impl Shown {
         let profile = tempfile::tempdir().expect("a folder");
         let dump = profile.path().join("dom.html");
         let mut child = Command::new(browser)
-            // The page is our own, and in a container the sandbox often can't be had.
+            // The page is our own, and in a container the sandbox often can't be had,
+            // nor much shared memory.
             .args([
                 "--headless",
                 "--no-sandbox",
+                "--disable-dev-shm-usage",
                 "--disable-gpu",
                 "--window-size=1200,900",
             ])
