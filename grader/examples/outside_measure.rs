@@ -73,14 +73,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     lab::interrupt::listen();
     let options = Options::parse();
     let workspace = Workspace::find()?;
-    let stages = match options.stages.is_empty() {
-        true => Stage::all_in(&workspace),
-        false => {
-            let named = options.stages.iter();
-            let named = named.map(|name| Stage::find(name, &workspace));
-            named.collect::<Result<_, _>>()?
-        }
-    };
+    let stages = Stage::named_or_all(&options.stages, &workspace)?;
     for stage in stages {
         measure(&workspace, stage, &options)?;
     }

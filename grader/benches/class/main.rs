@@ -69,14 +69,7 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), LabError> {
     let workspace = Workspace::find()?;
-    let stages = match options.stages.is_empty() {
-        true => Stage::all_in(&workspace),
-        false => {
-            let named = options.stages.iter();
-            let named = named.map(|name| Stage::find(name, &workspace));
-            named.collect::<Result<_, _>>()?
-        }
-    };
+    let stages = Stage::named_or_all(&options.stages, &workspace)?;
     let lab = Lab::build(copied(&workspace)?)?;
     if options.submissions > 0 {
         lab.grade_a_class(options, &stages)?;

@@ -17,7 +17,7 @@ use std::sync::Mutex;
 
 /// Grades a class.
 pub(super) fn batch(workspace: &Workspace, arguments: &BatchArguments) -> Result<u8, LabError> {
-    let stages = stages(workspace, &arguments.stages)?;
+    let stages = Stage::named_or_all(&arguments.stages, workspace)?;
     let roster = match &arguments.roster {
         Some(path) => Roster::read(path)?,
         None => Roster::default(),
@@ -114,17 +114,6 @@ fn refuse_unsafe_host() -> Result<(), LabError> {
             lacks.join("; and ")
         ))),
     }
-}
-
-fn stages(workspace: &Workspace, names: &[String]) -> Result<Vec<&'static Stage>, LabError> {
-    if names.is_empty() {
-        return Ok(Stage::all_in(workspace));
-    }
-    let named = names.iter().map(|name| Stage::find(name, workspace));
-    let mut named = named.collect::<Result<Vec<_>, _>>()?;
-    named.sort_by_key(|stage| stage.name);
-    named.dedup();
-    Ok(named)
 }
 
 /// How many of each kind there were, and the exit code: 3 if the host kept

@@ -12,15 +12,7 @@ use crate::workspace::Workspace;
 
 /// Grades, and shows the verdict.
 pub(super) fn grade(workspace: &Workspace, arguments: &GradeArguments) -> Result<u8, LabError> {
-    let named: Result<Vec<_>, _> = arguments
-        .stages
-        .iter()
-        .map(|name| Stage::find(name, workspace))
-        .collect();
-    let mut stages = named?;
-    if stages.is_empty() {
-        stages = Stage::all_in(workspace);
-    }
+    let stages = Stage::named_or_all(&arguments.stages, workspace)?;
     let grading = Grading {
         check: arguments.check.clone(),
         seed: arguments.seed,
