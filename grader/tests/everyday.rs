@@ -280,9 +280,8 @@ fn watch_abandons_code_that_hangs_on_a_save_and_on_ctrl_c() {
     assert_eq!(watch.press_ctrl_c().code(), Some(0));
 }
 
-/// What `cargo lab hint EXERCISE` says first about the reference with a mistake.
-fn hint_with(mistake: &str, exercise: &str) -> String {
-    let (version, _) = exercise.split_once('-').expect("an exercise");
+/// The reference with a mistake.
+fn mistaken(version: &str, mistake: &str) -> Scratch {
     let stage = stage(version);
     let changes = changes(stage);
     let change = changes.iter().find(|change| change.name == mistake);
@@ -297,6 +296,13 @@ fn hint_with(mistake: &str, exercise: &str) -> String {
             scratch.write(&name, &changed);
         }
     }
+    scratch
+}
+
+/// What `cargo lab hint EXERCISE` says first about the reference with a mistake.
+fn hint_with(mistake: &str, exercise: &str) -> String {
+    let (version, _) = exercise.split_once('-').expect("an exercise");
+    let scratch = mistaken(version, mistake);
     let (code, hint, said) = run(&mut lab(&scratch, &["hint", exercise]));
     assert_eq!(code, Some(0), "{said}");
     let (how, general) = hint.split_once("\n1. ").expect("a general hint");
@@ -353,4 +359,14 @@ fn the_hint_for_a_finished_exercise_says_so() {
     assert!(hint.contains("It is done"), "{hint}");
     let (_, next, _) = run_without_cargo(&mut lab(&scratch, &["hint"]));
     assert!(next.starts_with("v1-E2 "), "{next}");
+}
+
+/// Without its ports working no guest gets far, so that checks of earlier exercises
+/// fail with it.
+#[test]
+fn the_next_exercise_is_the_one_with_the_mistake_and_none_before_it() {
+    let scratch = mistaken("v1", "out-is-executed-again");
+    let (code, hint, said) = run(&mut lab(&scratch, &["hint"]));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(hint.starts_with("v1-E4 "), "{hint}");
 }
