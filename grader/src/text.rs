@@ -136,6 +136,10 @@ pub fn thought(fate: &Fate) -> &'static str {
             "the same thing happens again and again, at the same time. Who should have changed \
              something in between, so that the next time is different?"
         }
+        Fate::GivenUp(GivenUp::OnlyTraps) => {
+            "where does the guest trap, and what happens there each time? After a trap that was \
+             dealt with it should get further"
+        }
         Fate::Hung => {
             "virtual time ends every run, but only inside the guest. Which loop of yours goes \
              round without an entry, or never looks at what came back?"
