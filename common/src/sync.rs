@@ -16,35 +16,62 @@ use std::time::Duration;
 
 /// A lock around a value. A thread that panics while it holds the lock does not
 /// spoil it for the others: their VMs go on.
-pub struct Mutex<T>(Lock<T>);
-
-enum Lock<T> {
-    Host(std::sync::Mutex<T>),
+///
+/// Inside shuttle whoever wants the value needs its turn first. The turn is
+/// shuttle's; the value has the host's lock in any case, which nobody else can
+/// have then. So what is shuttle's is compiled here once, and not again for each
+/// type of value wherever it is locked.
+pub struct Mutex<T> {
     #[cfg(feature = "search")]
-    Searched(shuttle::sync::Mutex<T>),
+    turn: Option<search::Turn>,
+    value: std::sync::Mutex<T>,
 }
 
 /// The value while it is locked. The lock is given back when this is dropped.
-pub struct MutexGuard<'a, T>(Guard<'a, T>);
-
-enum Guard<'a, T> {
-    Host(std::sync::MutexGuard<'a, T>),
+pub struct MutexGuard<'a, T> {
+    // Given back in this order: who has the turn next must find the value free.
+    value: std::sync::MutexGuard<'a, T>,
     #[cfg(feature = "search")]
-    Searched(shuttle::sync::MutexGuard<'a, T>),
+    turn: Option<(search::Taken<'a>, &'a std::sync::Mutex<T>)>,
 }
 
-/// Whether shuttle runs the code that asks.
-#[cfg(feature = "search")]
-fn is_searched() -> bool {
-    shuttle::current::try_get_current_task().is_some()
-}
-
-/// Who waits for which lock, so that a deadlock can be told.
+/// Turns, as shuttle gives them, and who waits for one, so that a deadlock can be
+/// told.
 #[cfg(feature = "search")]
 mod search {
+    use super::{unless_taken, unpoisoned};
     use std::collections::BTreeMap;
     use std::panic::Location;
     use std::sync::{Mutex, MutexGuard, PoisonError};
+
+    /// Whether shuttle runs the code that asks.
+    pub(super) fn is_on() -> bool {
+        shuttle::current::try_get_current_task().is_some()
+    }
+
+    /// What only one thread has at a time. Before it is taken, and when it is
+    /// given back, shuttle may go on with another thread.
+    pub(super) struct Turn(shuttle::sync::Mutex<()>);
+
+    /// It is given back when this is dropped.
+    pub(super) type Taken<'a> = shuttle::sync::MutexGuard<'a, ()>;
+
+    impl Turn {
+        /// One that nobody has; `None` outside shuttle, where none is needed.
+        pub(super) fn new() -> Option<Turn> {
+            is_on().then(|| Turn(shuttle::sync::Mutex::new(())))
+        }
+
+        #[track_caller]
+        pub(super) fn take(&self) -> Taken<'_> {
+            let _waiting = note();
+            unpoisoned(self.0.lock())
+        }
+
+        pub(super) fn try_take(&self) -> Option<Taken<'_>> {
+            unless_taken(self.0.try_lock())
+        }
+    }
 
     /// A thread that waits for a lock.
     #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +95,7 @@ mod search {
 
     /// Notes that the calling thread waits for a lock, until this is dropped.
     #[track_caller]
-    pub(super) fn note() -> impl Drop {
+    fn note() -> impl Drop {
         let task = shuttle::current::me();
         let name = shuttle::current::get_name_for_task(task);
         let waiting = Waiting {
@@ -91,43 +118,42 @@ mod search {
 impl<T> Mutex<T> {
     /// A lock, open, around `value`.
     pub fn new(value: T) -> Mutex<T> {
-        #[cfg(feature = "search")]
-        if is_searched() {
-            return Mutex(Lock::Searched(shuttle::sync::Mutex::new(value)));
+        Mutex {
+            #[cfg(feature = "search")]
+            turn: search::Turn::new(),
+            value: std::sync::Mutex::new(value),
         }
-        Mutex(Lock::Host(std::sync::Mutex::new(value)))
     }
 
     /// Waits until nobody else has the lock, and takes it.
     #[cfg_attr(feature = "search", track_caller)]
     pub fn lock(&self) -> MutexGuard<'_, T> {
-        MutexGuard(match &self.0 {
-            Lock::Host(lock) => Guard::Host(unpoisoned(lock.lock())),
+        #[cfg(feature = "search")]
+        let turn = self.turn.as_ref().map(search::Turn::take);
+        MutexGuard {
+            value: unpoisoned(self.value.lock()),
             #[cfg(feature = "search")]
-            Lock::Searched(lock) => {
-                let _waiting = search::note();
-                Guard::Searched(unpoisoned(lock.lock()))
-            }
-        })
+            turn: turn.map(|turn| (turn, &self.value)),
+        }
     }
 
     /// Takes the lock if nobody has it.
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        let guard = match &self.0 {
-            Lock::Host(lock) => Guard::Host(unless_taken(lock.try_lock())?),
-            #[cfg(feature = "search")]
-            Lock::Searched(lock) => Guard::Searched(unless_taken(lock.try_lock())?),
+        #[cfg(feature = "search")]
+        let turn = match &self.turn {
+            Some(turn) => Some(turn.try_take()?),
+            None => None,
         };
-        Some(MutexGuard(guard))
+        Some(MutexGuard {
+            value: unless_taken(self.value.try_lock())?,
+            #[cfg(feature = "search")]
+            turn: turn.map(|turn| (turn, &self.value)),
+        })
     }
 
     /// The value, when nobody else can have it any more.
     pub fn into_inner(self) -> T {
-        match self.0 {
-            Lock::Host(lock) => unpoisoned(lock.into_inner()),
-            #[cfg(feature = "search")]
-            Lock::Searched(lock) => unpoisoned(lock.into_inner()),
-        }
+        unpoisoned(self.value.into_inner())
     }
 }
 
@@ -162,49 +188,39 @@ impl<T> Deref for MutexGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        match &self.0 {
-            Guard::Host(guard) => guard,
-            #[cfg(feature = "search")]
-            Guard::Searched(guard) => guard,
-        }
+        &self.value
     }
 }
 
 impl<T> DerefMut for MutexGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        match &mut self.0 {
-            Guard::Host(guard) => guard,
-            #[cfg(feature = "search")]
-            Guard::Searched(guard) => guard,
-        }
+        &mut self.value
     }
 }
 
 /// A place where threads sleep until another one says that something changed.
-pub(crate) struct Condvar(Sleepers);
-
-enum Sleepers {
-    Host(std::sync::Condvar),
+pub(crate) struct Condvar {
     #[cfg(feature = "search")]
-    Searched(shuttle::sync::Condvar),
+    searched: Option<shuttle::sync::Condvar>,
+    host: std::sync::Condvar,
 }
 
 impl Condvar {
     pub(crate) fn new() -> Condvar {
-        #[cfg(feature = "search")]
-        if is_searched() {
-            return Condvar(Sleepers::Searched(shuttle::sync::Condvar::new()));
+        Condvar {
+            #[cfg(feature = "search")]
+            searched: search::is_on().then(shuttle::sync::Condvar::new),
+            host: std::sync::Condvar::new(),
         }
-        Condvar(Sleepers::Host(std::sync::Condvar::new()))
     }
 
     /// Wakes all who sleep here.
     pub(crate) fn wake_all(&self) {
-        match &self.0 {
-            Sleepers::Host(sleepers) => sleepers.notify_all(),
-            #[cfg(feature = "search")]
-            Sleepers::Searched(sleepers) => sleepers.notify_all(),
+        #[cfg(feature = "search")]
+        if let Some(sleepers) = &self.searched {
+            return sleepers.notify_all();
         }
+        self.host.notify_all();
     }
 
     /// Opens the lock, sleeps until woken or until `most` is over (shuttle knows
@@ -219,19 +235,35 @@ impl Condvar {
         guard: MutexGuard<'a, T>,
         most: Option<Duration>,
     ) -> MutexGuard<'a, T> {
-        MutexGuard(match (&self.0, guard.0) {
-            (Sleepers::Host(sleepers), Guard::Host(guard)) => Guard::Host(match most {
-                None => unpoisoned(sleepers.wait(guard)),
-                Some(most) => unpoisoned(sleepers.wait_timeout(guard, most)).0,
-            }),
-            #[cfg(feature = "search")]
-            (Sleepers::Searched(sleepers), Guard::Searched(guard)) => Guard::Searched(match most {
-                None => unpoisoned(sleepers.wait(guard)),
-                Some(_) => guard,
-            }),
-            #[cfg(feature = "search")]
+        #[cfg(feature = "search")]
+        let guard = match (&self.searched, guard) {
+            (None, guard @ MutexGuard { turn: None, .. }) => guard,
+            (Some(_), guard @ MutexGuard { turn: Some(_), .. }) if most.is_some() => return guard,
+            (
+                Some(sleepers),
+                MutexGuard {
+                    value,
+                    turn: Some((turn, lock)),
+                },
+            ) => {
+                drop(value);
+                let turn = unpoisoned(sleepers.wait(turn));
+                return MutexGuard {
+                    value: unpoisoned(lock.lock()),
+                    turn: Some((turn, lock)),
+                };
+            }
             _ => panic!("a lock of shuttle's with sleepers of the host's"),
-        })
+        };
+        let value = match most {
+            None => unpoisoned(self.host.wait(guard.value)),
+            Some(most) => unpoisoned(self.host.wait_timeout(guard.value, most)).0,
+        };
+        MutexGuard {
+            value,
+            #[cfg(feature = "search")]
+            turn: None,
+        }
     }
 }
 

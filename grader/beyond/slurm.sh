@@ -9,6 +9,9 @@
 #
 #     cargo lab merge /path/to/results/shard-* --out /path/to/results/all
 #
+# A task, and merge, that end with 3 name those on whom the host failed. All others
+# are graded: export what there is, and run the same again for the rest.
+#
 #SBATCH --job-name=heptavisor
 #SBATCH --array=1-8
 #SBATCH --cpus-per-task=4

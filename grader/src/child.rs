@@ -42,6 +42,16 @@ pub enum How {
     Flooded,
 }
 
+/// How much a program is given.
+struct Bounds {
+    time: Duration,
+    kept: usize,
+    flood: u64,
+    /// Whether it is killed when its result is not wanted any more, and not on
+    /// Ctrl-C only.
+    abandoned: bool,
+}
+
 /// Runs `command` for at most `time`. `look` is called again and again while it
 /// runs, to follow what it does.
 ///
@@ -50,6 +60,36 @@ pub enum How {
 pub fn run(
     command: &mut Command,
     time: Duration,
+    look: impl FnMut(),
+) -> Result<Finished, LabError> {
+    let bounds = Bounds {
+        time,
+        kept: KEPT,
+        flood: FLOOD,
+        abandoned: true,
+    };
+    run_within(command, &bounds, look)
+}
+
+/// Runs a program that is trusted with as much time as it takes, and keeps all
+/// that it says. It is not killed half-way because its result is not wanted any
+/// more: what a compiler leaves then may spoil the next build.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_trusted(command: &mut Command) -> Result<Finished, LabError> {
+    let bounds = Bounds {
+        time: Duration::MAX,
+        kept: usize::MAX,
+        flood: u64::MAX,
+        abandoned: false,
+    };
+    run_within(command, &bounds, || {})
+}
+
+fn run_within(
+    command: &mut Command,
+    bounds: &Bounds,
     mut look: impl FnMut(),
 ) -> Result<Finished, LabError> {
     command
@@ -58,9 +98,9 @@ pub fn run(
         .stderr(Stdio::piped());
     let mut child = spawn(command)?;
     let printed = Arc::new(AtomicU64::new(0));
-    let stdout = collect(child.0.stdout.take(), &printed);
-    let stderr = collect(child.0.stderr.take(), &printed);
-    let how = wait(&mut child, time, &printed, &mut look)?;
+    let stdout = collect(child.0.stdout.take(), &printed, bounds.kept);
+    let stderr = collect(child.0.stderr.take(), &printed, bounds.kept);
+    let how = wait(&mut child, bounds, &printed, &mut look)?;
     drop(child); // a grandchild must not hold the streams open
     look();
     let text = |reader: JoinHandle<Vec<u8>>| reader.join().unwrap_or_default();
@@ -88,7 +128,7 @@ pub(crate) fn spawn(command: &mut Command) -> Result<Guard, LabError> {
 
 fn wait(
     child: &mut Guard,
-    time: Duration,
+    bounds: &Bounds,
     printed: &AtomicU64,
     look: &mut impl FnMut(),
 ) -> Result<How, LabError> {
@@ -98,9 +138,10 @@ fn wait(
         let status = child.0.try_wait();
         match status.map_err(|error| LabError::infrastructure("waiting for a program", error))? {
             Some(status) => return Ok(how(status)),
-            None if printed.load(Ordering::Relaxed) > FLOOD => return Ok(How::Flooded),
-            None if begin.elapsed() > time => return Ok(How::TimedOut),
-            None => interrupt::check()?,
+            None if printed.load(Ordering::Relaxed) > bounds.flood => return Ok(How::Flooded),
+            None if begin.elapsed() > bounds.time => return Ok(How::TimedOut),
+            None if bounds.abandoned => interrupt::check()?,
+            None => interrupt::check_final()?,
         }
         look();
         std::thread::sleep(pause);
@@ -126,6 +167,7 @@ fn how(status: ExitStatus) -> How {
 fn collect(
     stream: Option<impl Read + Send + 'static>,
     printed: &Arc<AtomicU64>,
+    bound: usize,
 ) -> JoinHandle<Vec<u8>> {
     let printed = Arc::clone(printed);
     std::thread::spawn(move || {
@@ -136,7 +178,7 @@ fn collect(
         };
         while let Ok(length @ 1..) = stream.read(&mut buffer) {
             printed.fetch_add(length as u64, Ordering::Relaxed);
-            let wanted = length.min(KEPT - kept.len());
+            let wanted = length.min(bound - kept.len());
             kept.extend_from_slice(&buffer[..wanted]);
         }
         kept
@@ -225,6 +267,14 @@ mod tests {
         let finished = shell("while :; do echo PASS; done", LONG);
         assert_eq!(finished.how, How::Flooded);
         assert_eq!(finished.stdout.len(), KEPT);
+    }
+
+    #[test]
+    fn one_that_is_trusted_may_say_as_much_as_it_likes() {
+        let script = "head -c 9000000 /dev/zero";
+        let finished = run_trusted(Command::new("sh").args(["-c", script])).unwrap();
+        assert_eq!(finished.how, How::Exited(0));
+        assert_eq!(finished.stdout.len(), 9_000_000);
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! The command line.
 
-use crate::cli_class::{BatchArguments, ConfinedArguments, ExportArguments, MergeArguments};
+use crate::cli_class::{
+    BatchArguments, ConfinedArguments, ExportArguments, HandoutArguments, MergeArguments,
+    SelftestArguments,
+};
+use crate::cli_trace::TraceArguments;
 use crate::vm_spec::PCPUS;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use common::boot::MAX_VCPUS;
@@ -18,10 +22,14 @@ use std::path::PathBuf;
   cargo lab run v1 --guest halt --trace
                                        watch another one, trap by trap
   cargo lab step v2                    walk through a run, forwards and back
+  cargo lab trace v2 --html tick.html  the same as a picture, in a browser
   cargo lab grade v1                   points, and what is wrong
+  cargo lab watch                      the same again after every save
   cargo lab doctor                     what this host can do, and what to mend
   cargo lab compare v2                 what the hardware takes over, in numbers
-  cargo lab hint v1-E3                 a question that leads on; --level 3 nearly tells
+  cargo lab hint v1-E3                 how it fails, and a question; --level 3 nearly tells
+  cargo lab predict v2                 questions to answer before you run anything
+  cargo lab diff v2 v3                 what version 3 added, in code and in behaviour
 
 Exit codes: 0 all well, 1 something failed, 2 wrong command line, 3 the host failed."
 )]
@@ -67,6 +75,9 @@ Examples:
   cargo lab step v5 --vm ticks --vm hog"
     )]
     Step(StepArguments),
+    /// Show a run as a picture: who ran when, what happened, and why it came late
+    #[command(after_help = crate::cli_trace::EXAMPLES)]
+    Trace(TraceArguments),
     /// Grade versions: what is right, what is not, where and why
     #[command(after_help = "Examples:
   cargo lab grade                      every version there is
@@ -74,10 +85,23 @@ Examples:
   cargo lab grade v1 --seed 99         the same checks on guests nobody has seen
   cargo lab grade v1 --json            for programs: the same bytes every time")]
     Grade(GradeArguments),
-    /// Give a hint about an exercise: a question, where to look, nearly the answer
+    /// Grade again after every save: leave it running beside your editor
     #[command(after_help = "Examples:
-  cargo lab hint v1-E3                 a question
-  cargo lab hint v1-E3 --level 3       nearly the answer")]
+  cargo lab watch                      the version where you are
+  cargo lab watch v2 v3                these, whatever else is open
+
+A save in version 2 is graded in version 2 first, and then in those of the versions above it that \
+you have begun. What you save while a grading runs, ends that grading: it begins anew. It shows the \
+first failure in full; `cargo lab grade` shows the others. Ctrl-C ends it, with exit code 0.")]
+    Watch(WatchArguments),
+    /// Give a hint about an exercise: how it fails, a question, where to look, nearly the answer
+    #[command(after_help = "Examples:
+  cargo lab hint                       the exercise that is next
+  cargo lab hint v1-E3                 how it fails now, if it does, and a question
+  cargo lab hint v1-E3 --level 3       nearly the answer
+
+If the exercise is filled in, and nothing is known of your sources as they are, they are graded \
+first.")]
     Hint(HintArguments),
     /// Run the same workload on every engine that works here, and compare
     #[command(after_help = "Examples:
@@ -88,12 +112,41 @@ Examples:
 What is counted: traps to the version's virtual CPU (on kvm there are none), exits to the monitor, \
 injected interrupts. The time is that of a build for development.")]
     Compare(CompareArguments),
+    /// Ask what a version's guests will do, and hold your answers against a run
+    #[command(
+        after_help = "The first time it writes a file with questions, such as \
+predictions/v2.txt. Answer them there, before you run anything. The next time it runs the guests \
+on your own version and compares; what you have left open stays open.
+
+Examples:
+  cargo lab predict v2
+  cargo lab predict v2 --seed 7        the questions of seed 7
+  cargo lab predict v2 --file more.txt
+
+The exit code is 0 if every answer is right, or none is there yet; 1 if one is wrong, or a guest \
+did not do what it should."
+    )]
+    Predict(PredictArguments),
+    /// Show what a version added to another, in code and in behaviour
+    #[command(after_help = "Examples:
+  cargo lab diff v2 v3
+  cargo lab diff v1 v4
+  cargo lab diff v4 v5 --guest compute
+
+Code: modules, lines without comments, tests and blank ones, public names. Behaviour: a guest that \
+both can run, counted on both; and what the newer one's first guest does on the older one. All \
+runs are made on the versions of this tree.")]
+    Diff(DiffArguments),
     /// Say what this host can do, what it cannot, and what to do about it
     #[command(after_help = "The exit code is 0 if the software CPU can be used; kvm is optional.")]
     Doctor,
     /// Make the student's tree: solutions out, stubs in
-    #[command(after_help = "Example:
+    #[command(after_help = "Examples:
   cargo lab handout --out ../heptavisor-student
+  cargo lab handout --out ../student-v4 --reveal v1..v3
+                                       version 4 for a class that has handed in the three before
+  cargo lab handout --out ../student --config course.json --vendor
+                                       without the hidden checks, and with all crates
 
 The folder must not exist yet, or be empty.")]
     Handout(HandoutArguments),
@@ -113,6 +166,16 @@ points; 3 if the host kept something from being graded: the same command tries j
   cargo lab export html results --out pages
   cargo lab export similarity results --submissions submissions --out compare")]
     Export(ExportArguments),
+    /// Prove that the grader can be trusted: for whoever has changed something in it
+    #[command(after_help = "Examples:
+  cargo lab selftest v3                after a change to one version's checks or mistakes
+  cargo lab selftest v3 --seeds 5      the same, but sooner
+  cargo lab selftest                   before a course begins
+
+It runs tests of `grader/tests` and says what each has proved. That takes minutes for a version, \
+and hours for all. The exit code is 0 if all holds, 1 if something does not, 2 in a tree that was \
+handed out, 3 if the tests do not build.")]
+    Selftest(SelftestArguments),
     /// Run a program that can write to one folder only, and has no network
     #[command(hide = true)]
     Confined(ConfinedArguments),
@@ -120,6 +183,8 @@ points; 3 if the host kept something from being graded: the same command tries j
 
 /// How to run a guest, or many.
 #[derive(Debug, Args)]
+// `trace` takes these or a subcommand: whoever names a version has given them.
+#[group(arg = "stage")]
 pub struct RunArguments {
     /// The version, such as v1
     pub stage: String,
@@ -292,22 +357,55 @@ pub struct CompareArguments {
     pub json: bool,
 }
 
+/// What to watch.
+#[derive(Debug, Args)]
+pub struct WatchArguments {
+    /// The versions, such as v2 [default: the one where you are, and what a save touches]
+    pub stages: Vec<String>,
+}
+
+/// What to ask about.
+#[derive(Debug, Args)]
+pub struct PredictArguments {
+    /// The version, such as v2
+    pub stage: String,
+    /// What the questions are made from [default: a new one; it stands in the file]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Where the questions and answers stand [default: predictions/VERSION.txt]
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+/// What to hold against what.
+#[derive(Debug, Args)]
+pub struct DiffArguments {
+    /// The older version, such as v2
+    pub older: String,
+    /// The newer one, such as v3
+    pub newer: String,
+    /// A guest that both can run [default: the older one's first]
+    #[arg(long, value_name = "NAME")]
+    pub guest: Option<String>,
+    /// What the guests are made from
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// The numbers as JSON, and nothing else, on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// What to give a hint about.
 #[derive(Debug, Args)]
 pub struct HintArguments {
-    /// The exercise, such as v1-E3
-    pub exercise: String,
+    /// The exercise, such as v1-E3 [default: the next]
+    pub exercise: Option<String>,
+    /// Do not grade: say how it fails only if that is known
+    #[arg(long)]
+    pub no_grade: bool,
     /// 1 asks a question, 2 shows where to look, 3 nearly tells
     #[arg(long, value_name = "1..3", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=3))]
     pub level: u8,
-}
-
-/// Where to make the student's tree.
-#[derive(Debug, Args)]
-pub struct HandoutArguments {
-    /// The folder to make
-    #[arg(long, value_name = "DIR")]
-    pub out: PathBuf,
 }
 
 /// A time in ticks.

@@ -5,6 +5,23 @@ use crate::cli::EngineName;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
+/// Where to make the student's tree, and what is in it.
+#[derive(Debug, Args)]
+pub struct HandoutArguments {
+    /// The folder to make
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Fill in the reference solutions of these versions, such as v1..v3 or v1,v4
+    #[arg(long, value_name = "VERSIONS")]
+    pub reveal: Option<String>,
+    /// The course's rules: leave out the checks that are hidden there, and announce them
+    #[arg(long, value_name = "FILE.json")]
+    pub config: Option<PathBuf>,
+    /// Put the sources of all crates along (about 300 MB), so that it builds without a network
+    #[arg(long)]
+    pub vendor: bool,
+}
+
 /// What to grade, and where to leave the results.
 #[derive(Debug, Args)]
 pub struct BatchArguments {
@@ -70,11 +87,27 @@ pub struct ExportArguments {
     /// The folder with the submissions, for `similarity`
     #[arg(long, value_name = "DIR")]
     pub submissions: Option<PathBuf>,
+    /// The versions that were handed out solved, for `similarity`: its base has them, too
+    #[arg(long, value_name = "VERSIONS")]
+    pub reveal: Option<String>,
+}
+
+/// What to prove of the grader.
+#[derive(Debug, Args)]
+pub struct SelftestArguments {
+    /// Only for this version, such as v3 [default: all there are]
+    pub stage: Option<String>,
+    /// With how many seeds verdicts are compared
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
+    pub seeds: u16,
 }
 
 /// What to run, and where it may write.
 #[derive(Debug, Args)]
 pub struct ConfinedArguments {
+    /// A file or folder that it may read
+    #[arg(long, value_name = "PATH")]
+    pub read: Vec<PathBuf>,
     /// The only folder that it may write to
     pub folder: PathBuf,
     /// The program

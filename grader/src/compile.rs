@@ -1,12 +1,12 @@
 //! Builds a stage's runner, and tells the student's mistakes from the host's.
 
+use crate::child::{self, How};
 use crate::error::LabError;
-use crate::interrupt;
 use crate::stages::{STAGES, Stage};
 use crate::workspace::Workspace;
 use serde::Deserialize;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// What became of a build.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,17 +48,15 @@ struct Diagnostic {
 /// Builds the runner of `stage`, unless there is a folder with runners.
 ///
 /// # Errors
-/// If cargo cannot be run, or something else than the stage does not compile.
+/// If cargo cannot be run, something else than the stage does not compile, or on
+/// Ctrl-C.
 pub fn compile(stage: &Stage, workspace: &Workspace) -> Result<Compiled, LabError> {
     if let Some(folder) = &workspace.runners {
         return Ok(Compiled::Runner(folder.join(stage.runner)));
     }
-    let output = cargo(stage, workspace)
-        .output()
-        .map_err(|error| LabError::infrastructure("cargo cannot be run", error))?;
-    interrupt::check()?;
+    let output = child::run_trusted(&mut cargo(stage, workspace))?;
     let messages = messages(&output.stdout);
-    if output.status.success() {
+    if output.how == How::Exited(0) {
         let runner = messages.into_iter().find_map(|message| message.executable);
         return runner.map(Compiled::Runner).ok_or_else(|| {
             LabError::Infrastructure(format!("cargo built no program for {}", stage.runner))
@@ -76,8 +74,7 @@ fn cargo(stage: &Stage, workspace: &Workspace) -> Command {
         .args(["build", "--quiet", "--package", stage.runner])
         .arg("--message-format=json")
         .arg("--target-dir")
-        .arg(&workspace.target)
-        .stdin(Stdio::null());
+        .arg(&workspace.target);
     command
 }
 

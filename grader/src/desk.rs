@@ -60,9 +60,7 @@ impl Desk {
         let text = serde_json::to_vec(scenario).unwrap_or_default();
         let asked = self.write("scenario.json", &text)?;
         let answer = self.folder.path().join("evidence");
-        let seal = Seal::leave(self.folder.path())
-            .map_err(|error| failed("a temporary file cannot be written", error))?;
-        let mut opener = Opener::new(seal);
+        let mut opener = Opener::new(self.seal()?);
         let mut follow = |piece: &[u8]| follow(&opener.feed(piece));
         let mut tail = Tail::new(&answer);
         let mut command = Command::new(runner);
@@ -78,7 +76,7 @@ impl Desk {
 
 impl Desk {
     /// Has `runner` search through the orders of its threads for at most
-    /// `backstop`. How it ended, and its report if it left one.
+    /// `backstop`.
     ///
     /// # Errors
     /// If the search cannot be made, or on Ctrl-C.
@@ -87,10 +85,11 @@ impl Desk {
         runner: &Path,
         request: &Request,
         backstop: Duration,
-    ) -> Result<(Finished, Option<Report>), LabError> {
+    ) -> Result<Searched, LabError> {
         let text = serde_json::to_vec(request).unwrap_or_default();
         let asked = self.write("request.json", &text)?;
         let answer = self.folder.path().join("report.json");
+        let seal = self.seal()?;
         let mut command = Command::new(runner);
         command
             .arg("search")
@@ -98,10 +97,27 @@ impl Desk {
             .current_dir(self.folder.path())
             .env_clear();
         let finished = child::run(&mut command, backstop, || {})?;
-        let report = std::fs::read(answer).ok();
-        let report = report.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        Ok((finished, report))
+        Ok(match std::fs::read(answer) {
+            Ok(left) => Report::opened(&left, seal).map_or(Searched::Forged, Searched::Told),
+            Err(_) => Searched::Nothing(finished),
+        })
     }
+
+    /// A key for the runner, and what opens what is sealed with it.
+    fn seal(&self) -> Result<Seal, LabError> {
+        Seal::leave(self.folder.path())
+            .map_err(|error| failed("a temporary file cannot be written", error))
+    }
+}
+
+/// What a search left behind.
+pub(crate) enum Searched {
+    /// Its report.
+    Told(Report),
+    /// Nothing; it ended like this.
+    Nothing(Finished),
+    /// Something that it did not write.
+    Forged,
 }
 
 /// The runner left no evidence at all: that is not the student's doing.
@@ -146,5 +162,35 @@ impl Tail {
                 length => follow(&buffer[..length]),
             }
         }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    const REQUEST: Request = Request { seed: 1, orders: 1 };
+
+    /// What comes of a search by a program that runs these lines of a shell.
+    fn searched(lines: &str) -> Searched {
+        let folder = tempfile::tempdir().unwrap();
+        let runner = folder.path().join("runner");
+        std::fs::write(&runner, format!("#!/bin/sh\n{lines}\n")).unwrap();
+        std::fs::set_permissions(&runner, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let desk = Desk::new().unwrap();
+        desk.search(&runner, &REQUEST, Duration::from_secs(60))
+            .unwrap()
+    }
+
+    #[test]
+    fn a_report_of_a_search_that_somebody_else_wrote_is_refused() {
+        let forged = r#"{"orders":400,"failure":null}"#;
+        let seal = "0123456789abcdef";
+        for line in [forged.to_string(), format!("{forged}\\t{seal}\\n")] {
+            let searched = searched(&format!("printf '{line}' > report.json"));
+            assert!(matches!(searched, Searched::Forged), "{line}");
+        }
+        assert!(matches!(searched("true"), Searched::Nothing(_)));
     }
 }

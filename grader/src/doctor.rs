@@ -28,6 +28,9 @@ pub struct Host {
     pub has_device: bool,
     /// What the kernel says of its CPUs; empty where it does not.
     pub cpus: String,
+    /// What protects this host from submissions and is missing; empty if nothing
+    /// is.
+    pub unconfined: Vec<String>,
 }
 
 impl Host {
@@ -45,6 +48,7 @@ impl Host {
             kvm: probed().clone(),
             has_device: Path::new("/dev/kvm").exists(),
             cpus: std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default(),
+            unconfined: evidence::confine::lacks(),
         }
     }
 
@@ -110,6 +114,7 @@ impl fmt::Display for Host {
                 mend(f, "install it (Debian: qemu-system-x86)")?;
             }
         }
+        self.write_confinement(f)?;
         writeln!(f, "\noptional: the host's own CPU, by --engine kvm")?;
         self.write_versions(f)?;
         self.write_other_lacks(f)?;
@@ -137,6 +142,26 @@ impl Host {
             last = lack;
         }
         Ok(())
+    }
+
+    /// What keeps the code of submissions in.
+    fn write_confinement(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "\noptional: to grade other people's code, by cargo lab batch"
+        )?;
+        if self.unconfined.is_empty() {
+            let both = "yes: landlock keeps it from files, seccomp from networks and processes";
+            return row(f, "confinement", both);
+        }
+        for lack in &self.unconfined {
+            row(f, "confinement", &format!("no {lack}"))?;
+        }
+        mend(
+            f,
+            "grade in a container or a virtual machine that you throw away, with --unsafe-host; \
+             your own code needs none of this",
+        )
     }
 
     /// What no version needs, and single guests do.
@@ -204,6 +229,7 @@ mod tests {
             kvm: Report { findings },
             has_device: missing != Some(Ability::Vm),
             cpus: "flags : fpu hypervisor".into(),
+            unconfined: Vec::new(),
         }
     }
 
@@ -245,6 +271,19 @@ mod tests {
         assert!(told(&host).contains("in the firmware"));
         host.cpus.clear();
         assert!(!told(&host).contains("firmware"));
+    }
+
+    #[test]
+    fn what_protects_from_submissions_is_told_and_what_to_do_without_it() {
+        let mut host = host(None);
+        assert!(told(&host).contains("confinement yes: landlock"));
+        host.unconfined = vec![String::from(
+            "landlock, which keeps a submission from files",
+        )];
+        let told = told(&host);
+        assert!(told.contains("confinement no landlock, which"), "{told}");
+        assert!(told.contains("mend grade in a container"), "{told}");
+        assert!(host.is_enough());
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub enum LabError {
     /// lowers a grade.
     #[error("{0}")]
     Infrastructure(String),
-    /// Somebody pressed Ctrl-C.
+    /// Somebody pressed Ctrl-C, or the result is not wanted any more.
     #[error("interrupted")]
     Interrupted,
 }

@@ -239,6 +239,10 @@ impl fmt::Display for Fate {
                 "your VMM goes round and round at the same point of virtual time, and the guest \
                  gets no further",
             ),
+            Fate::GivenUp(GivenUp::OnlyTraps) => f.write_str(
+                "the guest traps at nearly every instruction and gets no further: it was stopped \
+                 after a million traps",
+            ),
             Fate::Hung => f.write_str("your code did not come back: it loops without end"),
             Fate::Flooded => f.write_str("your code printed without end"),
             Fate::Tampered => f.write_str("something else than the machine wrote the evidence"),

@@ -1,6 +1,6 @@
 //! Grades a version: builds it, makes its checks, and says the verdict.
 
-use crate::checks::{Bench, Check, Course, Failure, Problem};
+use crate::checks::{Announced, Bench, Check, Course, Failure, Problem};
 use crate::cli::EngineName;
 use crate::compile::{Compiled, Rejection, compile};
 use crate::engine::{self, Choice};
@@ -45,6 +45,12 @@ impl Grading {
             engine: EngineName::Interp,
             workers: workers::all_cores(),
         }
+    }
+
+    /// Whether versions are graded as a whole and as usual: then the verdict says
+    /// how far they are.
+    pub fn is_usual(&self) -> bool {
+        self.check.is_none() && self.seed == SEED && self.engine == EngineName::Interp
     }
 
     /// Grades. `watch` hears of each check when it has been made.
@@ -218,14 +224,15 @@ fn blank(stage: &'static Stage, engine: Engine, checks: &[&'static Check]) -> St
         counted.map(|check| check.points).sum()
     };
     StageVerdict {
-        stage: stage.name,
-        title: stage.title,
-        engine: engine.name(),
+        stage: stage.name.into(),
+        title: stage.title.into(),
+        engine: engine.name().into(),
         skipped: points(false),
         compiles: true,
         diagnostics: None,
         points: 0,
         of: points(true),
+        announced: Announced::of(stage.name),
         checks: Vec::new(),
         first_hole: None,
     }
@@ -246,14 +253,15 @@ fn rejected(
     checks: &[&'static Check],
     rejection: &Rejection,
 ) -> StageVerdict {
-    let reason = format!("{} does not compile", stage.name);
     let Rejection { lead, diagnostics } = rejection;
+    // Its first words: it does not compile, was refused, or is not complete.
+    let reason = lead.split([',', ':', '.']).next().unwrap_or_default();
     StageVerdict {
         compiles: false,
         diagnostics: Some(format!("{lead}\n\n{diagnostics}")),
         checks: checks
             .iter()
-            .map(|check| skipped(check, reason.clone()))
+            .map(|check| skipped(check, reason.to_string()))
             .collect(),
         ..blank(stage, engine, checks)
     }
@@ -298,8 +306,8 @@ fn untold(
 
 fn skipped(check: &Check, reason: String) -> CheckVerdict {
     CheckVerdict {
-        name: check.name,
-        tests: check.tests,
+        name: check.name.into(),
+        tests: check.tests.into(),
         points: 0,
         of: check.points,
         outcome: Outcome::Skipped,

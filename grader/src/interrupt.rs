@@ -1,13 +1,16 @@
-//! Ctrl-C: noted, and acted on where nothing is left lying about.
+//! What ends the work at hand before it is done: Ctrl-C, or that nobody wants its
+//! result any more.
 //!
-//! The handler only sets a flag. Whoever waits for a child looks at it, kills
-//! the child and returns [`LabError::Interrupted`], so that temporary folders
-//! are removed on the way out as on every other way.
+//! Both only set a flag. Whoever waits for a child looks at it, kills the child and
+//! returns [`LabError::Interrupted`], so that temporary folders are removed on the
+//! way out as on every other way. Ctrl-C holds for good; what was abandoned may be
+//! begun anew.
 
 use crate::error::LabError;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+static ABANDONED: AtomicBool = AtomicBool::new(false);
 
 /// From now on notes Ctrl-C.
 pub fn listen() {
@@ -15,13 +18,44 @@ pub fn listen() {
     let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Release));
 }
 
-/// Whether somebody pressed Ctrl-C, as an error.
+/// Whether the work at hand shall end, as an error.
 ///
 /// # Errors
-/// [`LabError::Interrupted`] if so.
+/// [`LabError::Interrupted`] if so, whatever the reason.
 pub fn check() -> Result<(), LabError> {
-    match INTERRUPTED.load(Ordering::Acquire) {
+    match is_final() || is_abandoned() {
         true => Err(LabError::Interrupted),
         false => Ok(()),
     }
+}
+
+/// The same for work that is only cut off by Ctrl-C.
+///
+/// # Errors
+/// [`LabError::Interrupted`] after Ctrl-C.
+pub fn check_final() -> Result<(), LabError> {
+    match is_final() {
+        true => Err(LabError::Interrupted),
+        false => Ok(()),
+    }
+}
+
+/// Whether somebody pressed Ctrl-C.
+pub fn is_final() -> bool {
+    INTERRUPTED.load(Ordering::Acquire)
+}
+
+/// Whether the result of the work at hand is not wanted any more.
+pub fn is_abandoned() -> bool {
+    ABANDONED.load(Ordering::Acquire)
+}
+
+/// Says that it is not.
+pub fn abandon() {
+    ABANDONED.store(true, Ordering::Release);
+}
+
+/// Says that the work that begins now is wanted.
+pub fn begin_anew() {
+    ABANDONED.store(false, Ordering::Release);
 }

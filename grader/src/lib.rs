@@ -5,6 +5,8 @@
 //!  commands      what the `cargo lab` command does
 //!    doctor      what this host can do           <- engine: which one a run gets
 //!    compare     one workload on every engine
+//!    kept        what is known already            -> cache: verdicts by what they depend on
+//!    picture     a run as a timeline, a page, a file
 //!    step        a run that is stopped, changed and taken back   <- session
 //!    grade       builds a version, makes its checks, says the verdict
 //!      checks    what must hold of each version
@@ -17,30 +19,38 @@
 //! against what the machine recorded ([`evidence`]). Whatever they do becomes a
 //! verdict, and never this program's crash.
 
+pub mod bank;
 pub mod batch;
+pub mod cache;
 pub mod checks;
 pub mod child;
 pub mod cli;
 pub mod cli_class;
+pub mod cli_trace;
 pub mod commands;
 pub mod compare;
 pub mod compile;
 pub mod csv;
 mod desk;
+pub mod difference;
 pub mod doctor;
 pub mod engine;
 pub mod error;
 pub mod exercises;
 pub mod export;
 pub mod fate;
+pub mod fingerprint;
 pub mod grade;
 pub mod guest;
 pub mod handout;
 pub mod host_order;
 pub mod host_trace;
 pub mod interrupt;
+pub mod kept;
 pub mod markers;
 pub mod observation;
+pub mod picture;
+pub mod predict;
 #[cfg(unix)]
 pub mod session;
 pub mod snapshot;

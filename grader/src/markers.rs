@@ -9,6 +9,8 @@
 //! | `STUB: code` | the student's tree has `code` instead |
 //! | `BEGIN HIDDEN` to `END HIDDEN` | left out, nothing instead |
 //! | `SOLUTION FILE`, `HIDDEN FILE` | the whole file is left out |
+//!
+//! In a version that is handed out solved, solutions stay and stubs are left out.
 
 use std::fmt;
 
@@ -52,7 +54,7 @@ enum Line<'a> {
     Begin(Block),
     End(Block),
     Stub(&'a str),
-    LeaveOut,
+    LeaveOut(Block),
     Text,
 }
 
@@ -72,7 +74,8 @@ impl Line<'_> {
             "END SOLUTION" => Line::End(Block::Solution),
             "BEGIN HIDDEN" => Line::Begin(Block::Hidden),
             "END HIDDEN" => Line::End(Block::Hidden),
-            "SOLUTION FILE" | "HIDDEN FILE" => Line::LeaveOut,
+            "SOLUTION FILE" => Line::LeaveOut(Block::Solution),
+            "HIDDEN FILE" => Line::LeaveOut(Block::Hidden),
             _ => comment
                 .strip_prefix("STUB: ")
                 .map_or(Line::Text, Line::Stub),
@@ -85,6 +88,27 @@ impl Line<'_> {
 /// # Errors
 /// If the markers do not fit together.
 pub fn strip(text: &str) -> Result<Option<String>, MarkerError> {
+    kept(text, Keep::Stubs)
+}
+
+/// What a source file is in a tree that shows the solution: `None` if it is left
+/// out.
+///
+/// # Errors
+/// If the markers do not fit together.
+pub fn solve(text: &str) -> Result<Option<String>, MarkerError> {
+    kept(text, Keep::Solutions)
+}
+
+/// What stays of a source file, markers never.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keep {
+    Stubs,
+    Solutions,
+}
+
+fn kept(text: &str, keep: Keep) -> Result<Option<String>, MarkerError> {
+    let solved = keep == Keep::Solutions;
     let mut kept = String::with_capacity(text.len());
     let mut open: Option<(usize, Block)> = None;
     for (index, line) in text.split_inclusive('\n').enumerate() {
@@ -96,13 +120,16 @@ pub fn strip(text: &str) -> Result<Option<String>, MarkerError> {
             })
         };
         match (Line::of(line), open) {
-            (Line::LeaveOut, _) => return Ok(None),
+            (Line::LeaveOut(Block::Solution), _) if solved => {}
+            (Line::LeaveOut(_), _) => return Ok(None),
             (Line::Begin(_), Some(_)) => return wrong(Problem::Nested),
             (Line::Begin(block), None) => open = Some((number, block)),
             (Line::End(block), Some((_, begun))) if block == begun => open = None,
             (Line::End(_), _) => return wrong(Problem::NotBegun),
             (Line::Stub(_), Some(_)) => return wrong(Problem::StubInside),
+            (Line::Stub(_), None) if solved => {}
             (Line::Stub(code), None) => kept.push_str(&in_place_of(line, code)),
+            (Line::Text, Some((_, Block::Solution))) if solved => kept.push_str(line),
             (Line::Text, Some(_)) => {}
             (Line::Text, None) => kept.push_str(line),
         }
@@ -144,6 +171,20 @@ pub fn solution_lines(text: &str) -> Vec<&str> {
     lines
 }
 
+/// Whether a line, from 1, is a part of a solution.
+pub fn is_solution(text: &str, line: usize) -> bool {
+    let mut inside = false;
+    for line in text.lines().take(line).map(Line::of) {
+        match line {
+            Line::Begin(block) => inside = block == Block::Solution,
+            Line::End(_) => inside = false,
+            _ => {}
+        }
+    }
+    let whole = text.lines().any(|line| line.trim() == "// SOLUTION FILE");
+    inside || whole
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,9 +214,29 @@ mod tests {
     }
 
     #[test]
+    fn a_solved_file_keeps_the_solution_without_its_markers_and_has_no_stub() {
+        let text = source(
+            "a\n@ BEGIN SOLUTION\n1;\n@ END SOLUTION\n@ STUB: todo!()\n@ BEGIN HIDDEN\nb\n@ END HIDDEN\nc",
+        );
+        assert_eq!(solve(&text).unwrap().unwrap(), "a\n1;\nc");
+        let whole = source("@ SOLUTION FILE\na");
+        assert_eq!(solve(&whole).unwrap().unwrap(), "a");
+        assert_eq!(solve(&source("@ HIDDEN FILE\na")), Ok(None));
+    }
+
+    #[test]
+    fn a_line_is_solution_between_the_markers_and_in_a_solutions_file() {
+        let text = source("a\n@ BEGIN SOLUTION\nb\n@ END SOLUTION\n@ BEGIN HIDDEN\nc\n");
+        let inside = (1..=6).filter(|line| is_solution(&text, *line));
+        assert_eq!(inside.collect::<Vec<_>>(), [2, 3]);
+        assert!(is_solution(&source("@ SOLUTION FILE\na"), 2));
+    }
+
+    #[test]
     fn text_without_markers_stays_as_it_is() {
         for text in ["", "\n", "a\n\n  // b\r\n", "x // BEGIN SOLUTION"] {
             assert_eq!(strip(text).unwrap().unwrap(), text);
+            assert_eq!(solve(text).unwrap().unwrap(), text);
         }
     }
 

@@ -44,13 +44,33 @@ const fn stage(
 }
 
 impl Stage {
+    /// The versions of these names, each once and in their order; all that are in the
+    /// workspace if none is named.
+    ///
+    /// # Errors
+    /// If one is not there.
+    pub fn named_or_all(
+        names: &[String],
+        workspace: &Workspace,
+    ) -> Result<Vec<&'static Stage>, LabError> {
+        if names.is_empty() {
+            return Ok(Stage::all_in(workspace));
+        }
+        let named = names.iter().map(|name| Stage::find(name, workspace));
+        let mut named = named.collect::<Result<Vec<_>, _>>()?;
+        named.sort_by_key(|stage| stage.name);
+        named.dedup();
+        Ok(named)
+    }
+
     /// The version called `name`, if this workspace has it.
     ///
     /// # Errors
     /// If there is no such version, or not yet.
     pub fn find(name: &str, workspace: &Workspace) -> Result<&'static Stage, LabError> {
         let here = Stage::all_in(workspace);
-        if let Some(stage) = here.iter().find(|stage| stage.name == name) {
+        let number = name.strip_prefix(['v', 'V']).unwrap_or(name);
+        if let Some(stage) = here.iter().find(|stage| stage.name[1..] == *number) {
             return Ok(stage);
         }
         let known: Vec<_> = here.iter().map(|stage| stage.name).collect();
@@ -99,5 +119,37 @@ impl Stage {
     /// Its folder, relative to the workspace.
     pub fn folder(&self) -> PathBuf {
         Path::new("stages").join(self.package)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn here() -> Workspace {
+        let grader = Path::new(env!("CARGO_MANIFEST_DIR"));
+        Workspace::at(grader.parent().unwrap())
+    }
+
+    #[test]
+    fn a_version_is_found_by_its_number_with_and_without_the_letter() {
+        for name in ["v2", "V2", "2"] {
+            assert_eq!(Stage::find(name, &here()).unwrap().name, "v2");
+        }
+        for name in ["", "v", "vv2", "v22", "x2"] {
+            assert!(Stage::find(name, &here()).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn of_the_versions_named_each_is_taken_once_and_without_names_all() {
+        let named = |names: &[&str]| {
+            let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+            let stages = Stage::named_or_all(&names, &here()).unwrap();
+            stages.iter().map(|stage| stage.name).collect::<Vec<_>>()
+        };
+        assert_eq!(named(&["v3", "v1", "v3"]), ["v1", "v3"]);
+        assert_eq!(named(&[]).len(), STAGES.len());
     }
 }

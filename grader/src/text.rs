@@ -84,11 +84,41 @@ fn line_at(text: &[u8], start: usize) -> String {
     }
 }
 
+/// A question about a console that differs from byte `at` on, if the way in which it
+/// differs tells something.
+pub fn thought_of_console(wanted: &[u8], seen: &[u8], at: usize) -> Option<&'static str> {
+    if at == seen.len() {
+        return Some(
+            "the guest wrote more than arrived. Which of its writes did not come through, or which \
+             part of its work did it not come to?",
+        );
+    }
+    let came_before = at > 0 && seen[at] == wanted[at - 1];
+    let goes_on = |from: usize| seen.get(at + 1) == wanted.get(from);
+    if came_before && (at == wanted.len() || goes_on(at)) {
+        return Some(
+            "a byte came twice, and the guest wrote it once. What was done again that had been \
+             done already?",
+        );
+    }
+    if at == wanted.len() {
+        return Some(
+            "the guest was done, and yet more was written. What was done twice, or who did not \
+             stop?",
+        );
+    }
+    None
+}
+
 /// A question about what became of a run.
 pub fn thought(fate: &Fate) -> &'static str {
     match fate {
         Fate::Ended(ending) => thought_of_ending(*ending),
         Fate::NotYet { .. } => "the guest has come this far: what does it need now?",
+        Fate::Panicked { message, .. } if message.contains("no read waits for an answer") => {
+            "an exit that reads is not over when it leaves you: the answer is still to come. Who \
+             keeps in mind that somebody waits for it?"
+        }
         Fate::Panicked { .. } => {
             "a VMM must outlive whatever its guest does. What did you take for granted here?"
         }
@@ -105,6 +135,10 @@ pub fn thought(fate: &Fate) -> &'static str {
         Fate::GivenUp(GivenUp::StandsStill) => {
             "the same thing happens again and again, at the same time. Who should have changed \
              something in between, so that the next time is different?"
+        }
+        Fate::GivenUp(GivenUp::OnlyTraps) => {
+            "where does the guest trap, and what happens there each time? After a trap that was \
+             dealt with it should get further"
         }
         Fate::Hung => {
             "virtual time ends every run, but only inside the guest. Which loop of yours goes \
@@ -198,13 +232,17 @@ pub fn exception(vector: u8) -> &'static str {
 
 /// A text behind a lead, in lines that are not too long, each with its line end.
 pub fn wrapped(lead: &str, text: &str) -> String {
-    const WIDTH: usize = 88;
+    wrapped_to(88, lead, text)
+}
+
+/// The same in lines of at most so many letters, unless a word is longer.
+pub fn wrapped_to(width: usize, lead: &str, text: &str) -> String {
     let indent = lead.chars().count();
     let mut lines = String::new();
     let (mut line, mut length) = (lead.to_string(), indent);
     for word in text.split_whitespace() {
         let wide = word.chars().count();
-        if length > indent && length + wide > WIDTH {
+        if length > indent && length + wide > width {
             lines += line.trim_end();
             lines.push('\n');
             (line, length) = (" ".repeat(indent), indent);
@@ -242,6 +280,22 @@ mod tests {
         assert_eq!((line, &*one, &*other), (2, "\"bc\\n\"", "\"bd\""));
         let (line, _, other) = differing_lines(b"a\nbc\n", b"a\n", 2);
         assert_eq!((line, &*other), (2, "nothing more"));
+    }
+
+    #[test]
+    fn bytes_that_are_lost_doubled_or_too_many_are_asked_about_as_such() {
+        let about = |wanted: &[u8], seen: &[u8]| {
+            let at = first_difference(wanted, seen).unwrap();
+            thought_of_console(wanted, seen, at)
+        };
+        let begins = |wanted: &[u8], seen: &[u8], words: &str| {
+            about(wanted, seen).is_some_and(|thought| thought.starts_with(words))
+        };
+        assert!(begins(b"primes", b"prim", "the guest wrote more"));
+        assert!(begins(b"primes", b"pprriimmeess", "a byte came twice"));
+        assert!(begins(b"primes", b"primess", "a byte came twice"));
+        assert!(begins(b"primes", b"primes below", "the guest was done"));
+        assert_eq!(about(b"sum 17", b"sum 18"), None);
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! The verdict: what is said at the end, as values and as versioned JSON.
 //!
 //! The JSON holds neither times nor absolute paths: the same sources and seed
-//! give the same bytes, on every host and under any load.
+//! give the same bytes, on every host and under any load. A version's verdict
+//! can be read back from it, so that it may be kept.
 
+use crate::checks::Announced;
 use crate::exercises::Place;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// The format of the JSON.
 pub const SCHEMA: &str = "heptavisor/verdict/v1";
@@ -24,19 +27,19 @@ pub struct Verdict {
 }
 
 /// The verdict on one version.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct StageVerdict {
     /// Such as `v1`.
-    pub stage: &'static str,
+    pub stage: Cow<'static, str>,
     /// What its VM can do.
-    pub title: &'static str,
+    pub title: Cow<'static, str>,
     /// Which engine the guests ran on.
-    pub engine: &'static str,
+    pub engine: Cow<'static, str>,
     /// Whether it compiles.
     pub compiles: bool,
     /// The compiler's words if not.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diagnostics: Option<String>,
     /// Points reached.
     pub points: u32,
@@ -44,6 +47,9 @@ pub struct StageVerdict {
     pub of: u32,
     /// Points of checks that are not made on this engine: neither reached nor lost.
     pub skipped: u32,
+    /// Checks that count, and are not in this tree: they come later.
+    #[serde(default, skip_serializing_if = "Announced::is_none")]
+    pub announced: Announced,
     /// The checks, in the order in which a student gets there.
     pub checks: Vec<CheckVerdict>,
     /// The first exercise with a hole in the sources, for the person who asks
@@ -53,13 +59,13 @@ pub struct StageVerdict {
 }
 
 /// The verdict of one check.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct CheckVerdict {
     /// The check.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// What it tests.
-    pub tests: &'static str,
+    pub tests: Cow<'static, str>,
     /// Points reached.
     pub points: u32,
     /// Points that can be reached.
@@ -67,15 +73,15 @@ pub struct CheckVerdict {
     /// How it came out.
     pub outcome: Outcome,
     /// Why it was skipped, or what kept it from being made.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// What there is to know if it was not met.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureReport>,
 }
 
 /// How a check came out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// Met.
@@ -89,15 +95,15 @@ pub enum Outcome {
 }
 
 /// What there is to know about a check that was not met.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
 pub struct FailureReport {
     /// What a right solution does.
     pub expected: String,
     /// What this one did.
     pub seen: String,
     /// The exercise whose hole was reached, if that is all that is wrong.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_yet: Option<String>,
     /// What happened around the first difference.
     pub moments: Vec<String>,
@@ -115,7 +121,7 @@ pub struct FailureReport {
 }
 
 /// An exercise and where it stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decides {
     /// Such as `v1-E3`.
     pub exercise: String,
@@ -160,6 +166,14 @@ impl Verdict {
     }
 }
 
+impl StageVerdict {
+    /// Whether something could not be graded, through no fault of the student.
+    pub fn has_errors(&self) -> bool {
+        let mut outcomes = self.checks.iter().map(|check| check.outcome);
+        outcomes.any(|outcome| outcome == Outcome::Error)
+    }
+}
+
 impl CheckVerdict {
     /// Whether the check was not met only because a hole is still open.
     pub fn is_not_yet(&self) -> bool {
@@ -175,8 +189,8 @@ mod tests {
 
     fn verdict(outcome: Outcome, compiles: bool) -> Verdict {
         let check = CheckVerdict {
-            name: "check",
-            tests: "something",
+            name: "check".into(),
+            tests: "something".into(),
             points: 0,
             of: 10,
             outcome,
@@ -184,14 +198,15 @@ mod tests {
             failure: None,
         };
         let stage = StageVerdict {
-            stage: "v1",
-            title: "kernel only",
-            engine: "kvm",
+            stage: "v1".into(),
+            title: "kernel only".into(),
+            engine: "kvm".into(),
             compiles,
             diagnostics: None,
             points: 0,
             of: 0,
             skipped: 10,
+            announced: Announced::default(),
             checks: vec![check],
             first_hole: None,
         };

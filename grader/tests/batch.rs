@@ -3,17 +3,19 @@
 
 mod support;
 
+use lab::batch::config::Config;
 use lab::batch::record::{Record, State};
-use lab::batch::{Batch, Toolbox};
+use lab::batch::{Batch, News, Toolbox};
 use lab::cli::EngineName;
-use lab::grade::SEED;
+use lab::grade::{Grading, SEED};
+use lab::markers;
 use lab::submission::{Origin, Submission, discover};
+use lab::verdict::CheckVerdict;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
-use support::bank::changes;
-use support::{stage, workspace};
+use support::{changes, stage, workspace};
 
 fn submit(class: &Path, name: &str, version: &str, edit: impl Fn(&str, String) -> String) {
     for (file, text) in support::sources(stage(version), &workspace()) {
@@ -31,7 +33,9 @@ fn batch(out: &Path, versions: &[&str]) -> Batch {
     let stages: Vec<_> = versions.iter().map(|name| stage(name)).collect();
     let toolbox = Toolbox::prepare(&workspace(), &stages).expect("the clean tree");
     Batch {
-        toolbox: toolbox.confined_by(env!("CARGO_BIN_EXE_lab").into()),
+        toolbox: toolbox
+            .confined_by(env!("CARGO_BIN_EXE_lab").into())
+            .expect("a trial"),
         stages,
         seed: SEED,
         engine: EngineName::Interp,
@@ -86,7 +90,17 @@ fn equal_stages_are_graded_once_and_a_second_batch_grades_only_what_changed() {
     let text = fs::read_to_string(&kept).expect("a verdict");
     fs::write(&kept, text.replacen("\"points\": 100", "\"points\": 99", 1)).expect("a file");
     submit(class, "bob", "v1", |_, text| text + "\n// changed\n");
-    let second = batch.run(&submissions, |_| {}).expect("records");
+    let known = std::sync::Mutex::new(Vec::new());
+    let hear = |news: News<'_>| {
+        if let News::Done(record, is_known) = news {
+            let mut known = known.lock().expect("one thread");
+            known.push((record.submission.clone(), is_known));
+        }
+    };
+    let second = batch.run(&submissions, hear).expect("records");
+    let known = known.into_inner().expect("one thread");
+    let expected = [("ada", true), ("bob", false)].map(|(name, is)| (name.to_string(), is));
+    assert_eq!(known, expected);
     let points: Vec<_> = second
         .iter()
         .map(|record| record.stages[0].result.points)
@@ -111,7 +125,7 @@ fn a_version_stands_on_the_reference_and_beside_that_on_the_students_own() {
     submit(class, "right", "v1", |_, text| text + "\n// mine\n");
     submit(class, "wrong-below", "v1", |file, text| {
         let file = file.trim_start_matches("stages/v1-kernel-only/");
-        wrong.edited(file, text)
+        wrong.edited(file, text).expect("a change")
     });
     submit(class, "broken-below", "v1", |_, text| {
         text + "\nfn f() -> u8 { \"\" }\n"
@@ -179,10 +193,45 @@ fn what_fails_stops_nobody_and_a_failure_of_the_host_is_no_grade() {
 }
 
 #[test]
+fn versions_that_are_due_one_after_the_other_are_graded_into_one_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let class = |version: &str| folder.path().join(version);
+    submit(&class("v1"), "ada", "v1", as_it_is);
+    submit(&class("v2"), "ada", "v2", as_it_is);
+    let out = tempfile::tempdir().expect("a folder");
+    let graded = |version: &str, seed| {
+        let mut batch = batch(out.path(), &[version]);
+        (batch.seed, batch.own) = (seed, false);
+        let submissions = discover(&class(version)).expect("the class");
+        let dropped = std::sync::Mutex::new(Vec::new());
+        let hear = |news: News<'_>| {
+            if let News::Dropped(_, versions) = news {
+                let mut dropped = dropped.lock().expect("one thread");
+                dropped.extend(versions.iter().map(|name| name.to_string()));
+            }
+        };
+        let records = batch.run(&submissions, hear).expect("records");
+        assert_eq!(Record::read_all(out.path()).expect("records"), records);
+        let stages = records[0].stages.iter();
+        let points = stages.map(|stage| (stage.result.stage.to_string(), stage.result.points));
+        (
+            points.collect::<Vec<_>>(),
+            dropped.into_inner().expect("one thread"),
+        )
+    };
+    let full = |version: &str| (String::from(version), 100);
+    assert_eq!(graded("v1", SEED), (vec![full("v1")], vec![]));
+    assert_eq!(graded("v2", SEED), (vec![full("v1"), full("v2")], vec![]));
+    let dropped = vec![String::from("v1")];
+    assert_eq!(graded("v2", SEED + 1), (vec![full("v2")], dropped));
+}
+
+#[test]
 fn from_submissions_in_two_parts_to_a_gradebook() {
     let folder = tempfile::tempdir().expect("a folder");
     submit(&folder.path().join("class"), "ada", "v1", as_it_is);
     let roster = "student_id,last_name\nada,Lovelace\nbob,=1+1\ncarl,\n";
+    fs::write(folder.path().join("class/kim.rar"), "packed").expect("a file");
     fs::write(folder.path().join("class.csv"), roster).expect("a roster");
     for part in ["1/2", "2/2"] {
         let out = format!("part-{}", &part[..1]);
@@ -203,15 +252,22 @@ fn from_submissions_in_two_parts_to_a_gradebook() {
             ],
         );
         assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains("not read: kim.rar: neither"), "{said}");
         assert!(
             !output.stdout.contains(&b'\r'),
             "no bar where nobody watches"
         );
     }
+    let output = lab(folder.path(), &["merge", "part-1", "--out", "half"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("part 2/2 (v1) is missing"), "{said}");
+    assert_eq!(output.status.code(), Some(1));
     let output = lab(
         folder.path(),
         &["merge", "part-1", "part-2", "--out", "all"],
     );
+    assert_eq!(output.status.code(), Some(0));
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("1 graded, 2 missing"), "{said}");
     let arguments = [
@@ -249,4 +305,54 @@ fn results_that_are_not_there_are_named_with_what_makes_them() {
         said.contains("'nowhere'") && said.contains("cargo lab batch"),
         "{said}"
     );
+}
+
+#[test]
+fn the_example_of_a_courses_rules_is_right() {
+    let example = workspace().root.join("grader/beyond/course.json");
+    let config = Config::read(&example).expect("the course's rules");
+    assert_eq!(config.weights.values().sum::<f64>(), 100.0);
+    assert!(!config.hidden.is_empty());
+}
+
+/// Confined, a version has all that a right one needs, and no more than outside.
+#[test]
+fn reference_and_starter_get_the_points_that_they_get_outside_the_confinement() {
+    let versions = ["v1", "v2", "v3", "v4"];
+    let folder = tempfile::tempdir().expect("a folder");
+    let strip = |_: &str, text: String| markers::strip(&text).expect("markers").expect("a file");
+    for version in versions {
+        submit(folder.path(), "reference", version, as_it_is);
+        submit(folder.path(), "starter", version, strip);
+    }
+    let out = tempfile::tempdir().expect("a folder");
+    let mut batch = batch(out.path(), &versions);
+    batch.own = false;
+    let submissions = discover(folder.path()).expect("the class");
+    let records = batch.run(&submissions, |_| {}).expect("records");
+    let [reference, starter] = &records[..] else {
+        panic!("two records");
+    };
+    let outside = Grading::of(versions.map(stage).to_vec()).run(&workspace(), |_| {});
+    for (index, outside) in outside.expect("a verdict").stages.iter().enumerate() {
+        let points = |record: &Record| {
+            let checks = record.stages[index].result.checks.iter();
+            checks
+                .map(|check| (check.name.clone(), check.points))
+                .collect::<Vec<_>>()
+        };
+        let expected = |points: fn(&CheckVerdict) -> u32| {
+            let checks = outside.checks.iter();
+            checks
+                .map(|check| (check.name.clone(), points(check)))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(points(reference), expected(|check| check.points));
+        assert_eq!(points(starter), expected(|_| 0));
+        let mut made = starter.stages[index].result.checks.iter();
+        let is_open = |check: &CheckVerdict| {
+            { check.failure.as_ref() }.is_some_and(|failure| failure.not_yet.is_some())
+        };
+        assert!(made.all(is_open), "{}", outside.stage);
+    }
 }

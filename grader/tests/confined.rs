@@ -3,6 +3,7 @@
 
 mod support;
 
+use lab::batch::Toolbox;
 use lab::grade::Grading;
 use lab::verdict::{Outcome, StageVerdict};
 use support::scratch::Scratch;
@@ -67,4 +68,40 @@ fn evidence_that_a_version_writes_itself_is_not_believed() {
         "{}",
         failure.seen
     );
+}
+
+#[test]
+fn a_compiler_reads_neither_a_home_folder_nor_the_reference() {
+    if !confines() {
+        return;
+    }
+    let (tree, home) = (workspace(), tempfile::tempdir().expect("a folder"));
+    let toolbox = Toolbox::prepare(&tree, &[stage("v1")]).expect("the clean tree");
+    let launcher = env!("CARGO_BIN_EXE_lab").into();
+    let toolbox = toolbox.confined_by(launcher).expect("a trial");
+    if toolbox.compiler.reads_everything() {
+        println!("skipped: this host's compiler works only if it may read all files");
+        return;
+    }
+    let secret = home.path().join("secret");
+    std::fs::write(&secret, "secret").expect("a file");
+    let reference = tree.root.join("stages/v1-kernel-only/src/lib.rs");
+    let runner = tree.root.join("grader/runners/v1/src/main.rs");
+    let compiles = |included: &std::path::Path| {
+        let site = tempfile::tempdir().expect("a folder");
+        let source = site.path().join("source.rs");
+        std::fs::create_dir(site.path().join("scratch")).expect("a folder");
+        let text = format!("pub const TEXT: &str = include_str!({included:?});\n");
+        std::fs::write(&source, text).expect("a source");
+        let mut compiler = toolbox.compiler.command(site.path());
+        compiler.arg("--crate-type=lib").arg(&source);
+        compiler
+            .current_dir(site.path())
+            .output()
+            .expect("the compiler")
+            .status
+            .success()
+    };
+    let read = [&runner, &secret, &reference].map(|path| compiles(path));
+    assert_eq!(read, [true, false, false]);
 }

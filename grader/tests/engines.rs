@@ -14,24 +14,9 @@ use lab::engine;
 use lab::fate::Fate;
 use lab::guest::Guest;
 use lab::observation::{Observation, observe};
-use lab::stages::Stage;
 use std::path::Path;
 use std::process::{Command, Output};
-use support::{stage, workspace};
-
-/// Whether this host's KVM can run a version. If not, says so.
-fn can_run(stage: &Stage) -> bool {
-    let Some(lack) = engine::lack(engine::probed(), stage) else {
-        return true;
-    };
-    let required = std::env::var("HEPTAVISOR_REQUIRE").unwrap_or_default();
-    assert!(
-        !required.split(',').any(|word| word == "kvm"),
-        "HEPTAVISOR_REQUIRE names kvm, but {lack}"
-    );
-    eprintln!("skipped: {lack}");
-    false
-}
+use support::{kvm_can_run, stage, workspace};
 
 fn lab(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
@@ -58,7 +43,7 @@ fn run(runner: &Path, guest: Guest, engine: Engine) -> Observation {
 /// Every guest of a version that ends by saying so prints the same on both.
 fn prints_the_same(name: &str) {
     let stage = stage(name);
-    if !can_run(stage) {
+    if !kvm_can_run(stage) {
         return;
     }
     let Compiled::Runner(runner) = compile(stage, &workspace()).expect("a build") else {
@@ -110,7 +95,7 @@ fn the_default_is_the_software_cpu_and_is_not_mentioned() {
 
 #[test]
 fn what_only_the_software_cpu_can_do_is_refused_on_kvm() {
-    if can_run(stage("v1")) {
+    if kvm_can_run(stage("v1")) {
         let output = lab(&["run", "v1", "--engine", "kvm", "--kick-at", "3"]);
         assert_eq!(output.status.code(), Some(2));
         assert!(text(&output.stderr).contains("--kick-at makes no sense"));
@@ -119,7 +104,7 @@ fn what_only_the_software_cpu_can_do_is_refused_on_kvm() {
 
 #[test]
 fn a_guest_that_kvm_cannot_go_on_with_is_told_in_kvms_words() {
-    if can_run(stage("v1")) {
+    if kvm_can_run(stage("v1")) {
         let output = lab(&["run", "v1", "--engine", "kvm", "--guest", "divide"]);
         assert_eq!(output.status.code(), Some(1));
         let said = text(&output.stderr);
@@ -131,7 +116,7 @@ fn a_guest_that_kvm_cannot_go_on_with_is_told_in_kvms_words() {
 
 #[test]
 fn a_trace_on_kvm_says_once_what_it_lacks_and_names_no_places() {
-    if can_run(stage("v1")) {
+    if kvm_can_run(stage("v1")) {
         let output = lab(&[
             "run", "v1", "--engine", "kvm", "--guest", "ports", "--trace",
         ]);
@@ -147,7 +132,7 @@ fn a_trace_on_kvm_says_once_what_it_lacks_and_names_no_places() {
 #[test]
 fn a_check_on_kvm_runs_its_guests_there() {
     let (stage, workspace) = (stage("v1"), workspace());
-    if !can_run(stage) {
+    if !kvm_can_run(stage) {
         return;
     }
     let Compiled::Runner(runner) = compile(stage, &workspace).expect("a build") else {
@@ -174,7 +159,7 @@ fn a_verdict_names_its_engine_and_counts_skipped_points_apart() {
     assert_eq!(graded["engine"], "kvm");
     let number = |name: &str| graded[name].as_u64().expect("a number");
     assert_eq!(number("of") + number("skipped"), 100);
-    if can_run(stage) {
+    if kvm_can_run(stage) {
         assert_eq!(output.status.code(), Some(0), "{verdict:#}");
         assert!(number("of") > 0 && number("points") == number("of"));
         let checks = graded["checks"].as_array().expect("checks");
@@ -237,7 +222,7 @@ fn a_comparison_has_what_was_counted_on_each_engine() {
         naps > 10 && count(0, "traps", "hlt") == naps,
         "{comparison:#}"
     );
-    if can_run(stage) {
+    if kvm_can_run(stage) {
         assert_eq!(count(1, "exits", "halted"), naps, "{comparison:#}");
         assert_eq!(columns[1]["measured"]["traps"], serde_json::json!([]));
     } else {

@@ -3,11 +3,12 @@
 
 mod support;
 
-use lab::batch::record::{Outcome, Record, StageRecord};
+use lab::batch::record::{Record, StageRecord};
 use lab::batch::{Batch, Toolbox};
 use lab::cli::EngineName;
 use lab::grade::SEED;
 use lab::submission::discover;
+use lab::verdict::Outcome;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
@@ -158,7 +159,8 @@ fn graded(folder: &Path) -> BTreeMap<String, Record> {
     let batch = Batch {
         toolbox: Toolbox::prepare(&workspace(), &stages)
             .expect("the clean tree")
-            .confined_by(launcher),
+            .confined_by(launcher)
+            .expect("a trial"),
         stages,
         seed: SEED,
         engine: EngineName::Interp,

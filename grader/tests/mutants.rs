@@ -4,13 +4,13 @@
 
 mod support;
 
+use lab::bank::Change;
 use lab::checks::Course;
 use lab::verdict::{Outcome, StageVerdict};
 use std::collections::BTreeSet;
-use support::bank::{Change, changes};
 use support::scratch::Scratch;
 use support::variant::{Variant, grade_all};
-use support::{graded, workspace};
+use support::{changes, graded, tell, workspace};
 
 /// `HEPTAVISOR_CHANGE=v2/sti` asks for those whose version and name say so.
 #[test]
@@ -22,15 +22,29 @@ fn each_change_fails_exactly_the_checks_it_is_listed_with() {
     for stage in graded() {
         for change in changes(stage) {
             if format!("{}/{}", stage.name, change.name).contains(&only) {
-                let edit = |file: &str, text| Some(change.edited(file, text));
+                let edit = |file: &str, text| Some(change.edited(file, text).expect("a change"));
                 variants.push(Variant::place(&scratch, stage, &change.name, edit));
                 changes_made.push(change);
             }
         }
     }
-    let verdicts = grade_all(&scratch, &variants);
+    let all = variants.len();
+    let verdicts = grade_all(&scratch, &variants, |index, verdict| {
+        let change = &changes_made[index];
+        let as_listed = if judge(change, verdict).is_none() {
+            "as listed"
+        } else {
+            "WRONG"
+        };
+        let done = index + 1;
+        tell(&format!(
+            "{done}/{all} {}/{}: {as_listed}",
+            verdict.stage, change.name
+        ));
+    });
     let judged = changes_made.iter().zip(&verdicts);
     let wrong: Vec<_> = judged
+        .inspect(|(one, verdict)| show(one, verdict))
         .filter_map(|(one, verdict)| judge(one, verdict))
         .collect();
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
@@ -42,21 +56,33 @@ fn judge(change: &Change, verdict: &StageVerdict) -> Option<String> {
     if let Some(diagnostics) = &verdict.diagnostics {
         return Some(format!("{name} does not compile: {diagnostics}"));
     }
-    let failed = verdict
-        .checks
-        .iter()
-        .filter(|check| check.outcome != Outcome::Pass);
-    let failed: BTreeSet<_> = failed.map(|check| check.name.to_string()).collect();
+    let failed = failed(verdict);
     let listed: BTreeSet<_> = change.fails.iter().cloned().collect();
-    println!("{name}: fails {failed:?}");
+    let as_listed = failed.iter().filter(|check| !change.may.contains(check));
+    let is_right = as_listed.collect::<BTreeSet<_>>() == listed.iter().collect();
+    (!is_right).then(|| format!("{name}: failed {failed:?}, listed {listed:?}"))
+}
+
+/// The checks that were not passed.
+fn failed(verdict: &StageVerdict) -> BTreeSet<String> {
+    let checks = verdict.checks.iter();
+    let failed = checks.filter(|check| check.outcome != Outcome::Pass);
+    failed.map(|check| check.name.to_string()).collect()
+}
+
+/// What was said of a change, for whoever reads on.
+fn show(change: &Change, verdict: &StageVerdict) {
+    println!(
+        "{}/{}: fails {:?}",
+        verdict.stage,
+        change.name,
+        failed(verdict)
+    );
     for check in &verdict.checks {
         if let Some(failure) = &check.failure {
             println!("  {}: {} | {}", check.name, failure.expected, failure.seen);
         }
     }
-    let as_listed = failed.iter().filter(|check| !change.may.contains(check));
-    let is_right = as_listed.collect::<BTreeSet<_>>() == listed.iter().collect();
-    (!is_right).then(|| format!("{name}: failed {failed:?}, listed {listed:?}"))
 }
 
 #[test]
@@ -96,6 +122,12 @@ fn every_check_is_failed_by_a_mutant_and_two_other_solutions_are_right() {
         let right = right.count();
         assert!(right >= 2, "{}: other solutions", stage.name);
         assert!(changes.len() - right >= 8, "{}: mutants", stage.name);
+        tell(&format!(
+            "{}: {} checks, {} mistakes, {right} other solutions",
+            stage.name,
+            course.checks.len(),
+            changes.len() - right
+        ));
     }
 }
 

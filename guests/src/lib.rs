@@ -52,7 +52,7 @@ pub mod image;
 pub mod kernel;
 pub mod program;
 pub mod pvh;
-mod random;
+pub mod random;
 mod registers;
 pub mod v1;
 pub mod v2;

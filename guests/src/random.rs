@@ -1,4 +1,5 @@
-//! A seeded generator, for the parameters of guests.
+//! A seeded generator, for the parameters of guests and of whoever asks about
+//! them.
 //!
 //! SplitMix64 (Steele, Lea, Flood 2014): short, and good from the first number
 //! on, whatever the seed. It is for the host; guests that need random numbers
@@ -8,18 +9,20 @@ use crate::asm::Asm;
 use crate::x64;
 
 /// An endless sequence of numbers that the seed determines.
-pub(crate) struct Random {
+#[derive(Debug, Clone)]
+pub struct Random {
     state: u64,
 }
 
 impl Random {
     /// The sequence of this seed.
-    pub(crate) fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         Self { state: seed }
     }
 
-    /// The next number, any of 2^64.
-    pub(crate) fn next(&mut self) -> u64 {
+    /// The next number, any of 2^64. (It is no iterator, since it has no end.)
+    #[allow(clippy::should_implement_trait)]
+    pub fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -28,7 +31,11 @@ impl Random {
     }
 
     /// The next number, at least `low` and below `high`.
-    pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
+    ///
+    /// # Panics
+    ///
+    /// If there is no number between the two.
+    pub fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.next() % (high - low)
     }
 }

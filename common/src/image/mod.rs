@@ -65,6 +65,12 @@ impl Image {
         })
     }
 
+    /// What the file gives of each segment, with the segment's first address.
+    pub fn contents(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        let segments = self.segments.iter();
+        segments.map(|segment| (segment.range.start, &self.file[segment.bytes.clone()]))
+    }
+
     /// Copies the image into guest memory that nobody has used yet. Where the
     /// file gives no bytes the memory stays as it is: zero.
     ///
@@ -79,9 +85,8 @@ impl Image {
                 });
             }
         }
-        for segment in &self.segments {
-            let bytes = &self.file[segment.bytes.clone()];
-            let written = memory.write(segment.range.start, bytes);
+        for (start, bytes) in self.contents() {
+            let written = memory.write(start, bytes);
             debug_assert!(written.is_some(), "every segment was checked above");
         }
         Ok(())

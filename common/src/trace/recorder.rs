@@ -2,7 +2,6 @@
 
 use super::{Event, Histogram, Record, VcpuName};
 use crate::Time;
-use std::collections::VecDeque;
 
 /// How many of the last events are always kept.
 const RING: usize = 64;
@@ -14,7 +13,9 @@ pub struct Recorder {
     rip: u64,
     /// Who was last said to run here, if anybody has said so.
     running: Option<Option<VcpuName>>,
-    ring: VecDeque<Record>,
+    ring: Vec<Record>,
+    /// Which of a full ring is the oldest: the next one takes its place.
+    oldest: usize,
     histogram: Histogram,
     sink: Option<Sink>,
 }
@@ -29,7 +30,8 @@ impl Recorder {
             pcpu,
             rip: 0,
             running: None,
-            ring: VecDeque::with_capacity(RING),
+            ring: Vec::with_capacity(RING),
+            oldest: 0,
             histogram: Histogram::default(),
             sink: None,
         }
@@ -67,10 +69,12 @@ impl Recorder {
         if let Event::Exit(exit) = event {
             self.histogram.count(exit);
         }
-        if self.ring.len() == RING {
-            self.ring.pop_front();
+        if self.ring.len() < RING {
+            self.ring.push(record);
+        } else {
+            self.ring[self.oldest] = record;
+            self.oldest = (self.oldest + 1) % RING;
         }
-        self.ring.push_back(record);
         if let Some(sink) = &mut self.sink {
             sink(&record);
         }
@@ -78,7 +82,8 @@ impl Recorder {
 
     /// The last events, oldest first.
     pub fn last(&self) -> impl DoubleEndedIterator<Item = &Record> {
-        self.ring.iter()
+        let (newer, older) = self.ring.split_at(self.oldest);
+        older.iter().chain(newer)
     }
 
     /// How many exits of each kind there were.
@@ -98,8 +103,9 @@ mod tests {
         for time in 0..1000 {
             recorder.record(Time(time), Event::Exit(Exit::Deadline));
         }
-        assert_eq!(recorder.last().count(), RING);
-        assert_eq!(recorder.last().next_back().unwrap().time, Time(999));
+        let last: Vec<_> = recorder.last().map(|record| record.time.0).collect();
+        let expected: Vec<_> = (1000 - RING as u64..1000).collect();
+        assert_eq!(last, expected);
         assert_eq!(
             recorder.histogram().iter().collect::<Vec<_>>(),
             [("deadline", 1000)]

@@ -23,6 +23,24 @@ pub struct Confinement {
     pub programs: bool,
 }
 
+/// Where hosts keep programs and libraries: all that a compiler and a linker need
+/// beside their own. No home folder is among it.
+pub const PROGRAMS: &[&str] = &[
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/opt",
+    "/nix/store",
+    "/gnu/store",
+    "/etc/alternatives",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+];
+
 impl Confinement {
     /// What a runner keeps: the folder of its scenario, and KVM. It needs no other
     /// file, since its libraries are loaded by now; above all it must not open its
@@ -35,11 +53,11 @@ impl Confinement {
         }
     }
 
-    /// What the compiler keeps: it reads libraries and starts the linker, and
+    /// What the compiler keeps: it starts programs, reads what lies in `read`, and
     /// writes into `folder` only.
-    pub fn of_compiler(folder: PathBuf) -> Confinement {
+    pub fn of_compiler(folder: PathBuf, read: Vec<PathBuf>) -> Confinement {
         Confinement {
-            read: vec![PathBuf::from("/")],
+            read,
             write: vec![folder, PathBuf::from("/dev/null")],
             programs: true,
         }
@@ -271,21 +289,26 @@ mod tests {
     }
 
     #[test]
-    fn a_compiler_starts_programs_and_writes_in_its_own_folder_only() {
-        let [own, other] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-        let (mine, foreign) = (own.path().join("a"), other.path().join("b"));
-        let found = within(
-            Confinement::of_compiler(own.path().to_path_buf()),
-            move || {
-                [
-                    Command::new("true").status().is_ok_and(|one| one.success()),
-                    fs::write(mine, "x").is_ok(),
-                    fs::read("/etc/passwd").is_ok(),
-                    fs::write(foreign, "x").is_ok(),
-                    TcpListener::bind("127.0.0.1:0").is_ok(),
-                ]
-            },
-        );
-        assert!(found.is_none_or(|found| found == [true, true, true, false, false]));
+    fn a_compiler_starts_programs_reads_what_it_needs_and_writes_in_its_own_folder_only() {
+        let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
+        let [own, library, other] = folders.each_ref().map(|one| one.path().to_path_buf());
+        fs::write(library.join("a"), "x").unwrap();
+        fs::write(other.join("a"), "x").unwrap();
+        let programs = PROGRAMS.iter().map(PathBuf::from);
+        let read = programs.chain([library.clone()]).collect();
+        let found = within(Confinement::of_compiler(own.clone(), read), move || {
+            [
+                Command::new("true").status().is_ok_and(|one| one.success()),
+                fs::write(own.join("a"), "x").is_ok(),
+                fs::read(library.join("a")).is_ok(),
+                fs::write(library.join("b"), "x").is_ok(),
+                fs::read(other.join("a")).is_ok(),
+                fs::write(other.join("b"), "x").is_ok(),
+                fs::read("/etc/passwd").is_ok(),
+                TcpListener::bind("127.0.0.1:0").is_ok(),
+            ]
+        });
+        let right = [true, true, true, false, false, false, false, false];
+        assert!(found.is_none_or(|found| found == right), "{found:?}");
     }
 }

@@ -76,6 +76,8 @@ pub enum GivenUp {
     StandsStill,
     /// It lets the guest run on, long after the limit.
     RunsOn,
+    /// There is a trap at nearly every instruction, without end.
+    OnlyTraps,
 }
 
 /// A panic in the version's code.

@@ -16,6 +16,7 @@ mod clock;
 pub mod confine;
 pub mod engine;
 mod frame;
+mod held;
 pub mod host;
 mod limits;
 mod lines;
@@ -35,5 +36,5 @@ pub use frame::{Bytes, End, Frame, GivenUp, Panic, Prepared, RegisterFile, SCHEM
 pub use panics::report_panics;
 pub use reader::{Evidence, Reader};
 pub use scenario::{Scenario, ThreadKernel};
-pub use tally::Measured;
+pub use tally::{Measured, trap_kind};
 pub use writer::{CONSOLE_BOUND, Writer};

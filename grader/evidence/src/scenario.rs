@@ -38,6 +38,9 @@ pub struct Scenario {
     /// Kick the physical CPU at this entry into the guest, counted from 0. A
     /// run that stops for it is continued.
     pub kick_at: Option<u64>,
+    /// Write the evidence down when all is over, and not at each event: so recording
+    /// disturbs the run less, and a process that dies leaves nothing.
+    pub hold: bool,
     /// Count everything, and say how long it took.
     pub measure: bool,
     /// Seconds of the host's CPU after which the runner is killed. Virtual time
@@ -83,6 +86,7 @@ impl Scenario {
             garbage: 1,
             vcpu: 0,
             kick_at: None,
+            hold: false,
             measure: false,
             patience: Scenario::PATIENCE,
         }

@@ -85,6 +85,9 @@ pub fn main<V: Version>() -> ExitCode {
 fn report<V: Version>(scenario: &Path, evidence: &Path) -> Result<(), Box<dyn Error>> {
     let scenario: Scenario = serde_json::from_slice(&std::fs::read(scenario)?)?;
     let writer = Writer::create(evidence, scenario.records)?;
+    if scenario.hold {
+        writer.hold();
+    }
     limits::set(scenario.memory, scenario.patience)?;
     confine::within_folder_of(evidence)?;
     run::<V>(&scenario, &writer, None)
@@ -286,7 +289,7 @@ fn watch<C>(pcpu: &mut Pcpu<C>, scenario: &Scenario, writer: &Writer, session: O
         }
         writer.record(record);
         kick.look(record);
-        if let Some(why) = clock.look(record.time) {
+        if let Some(why) = clock.look_at(record) {
             writer.given_up(why);
             resume_unwind(Box::new("given up")); // to `run`, above
         }

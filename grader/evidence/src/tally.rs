@@ -60,7 +60,9 @@ impl Tally {
             exits: exits
                 .map(|(kind, count)| (kind.to_string(), *count))
                 .collect(),
-            traps: traps.map(|(trap, count)| (name(*trap), *count)).collect(),
+            traps: traps
+                .map(|(trap, count)| (trap_kind(*trap), *count))
+                .collect(),
             injections: self.injections.clone(),
             emulated,
         }
@@ -88,8 +90,8 @@ fn is_of_a_kind(one: Trap, other: Trap) -> bool {
     }
 }
 
-/// What a kind of trap is called: the instruction without its operands.
-fn name(trap: Trap) -> String {
+/// What the kind of a trap is called: the instruction without its operands.
+pub fn trap_kind(trap: Trap) -> String {
     use SystemInstruction as I;
     let instruction = match trap {
         Trap::System { instruction, .. } => instruction,

@@ -2,6 +2,7 @@
 
 use crate::Measured;
 use crate::frame::{Bytes, End, Frame, GivenUp, Panic, Prepared, SCHEMA};
+use crate::held::Held;
 use crate::lines::LinesOut;
 use crate::out::Out;
 use crate::session::Session;
@@ -17,13 +18,13 @@ pub const CONSOLE_BOUND: usize = 1 << 20;
 
 /// An evidence file that is being written. Clones write to the same file.
 ///
-/// Nothing is held back: whatever the version's code does next (overflow the
-/// stack, abort, exit), what happened before is on record. A frame after [`end`](Writer::end) is dropped.
+/// Nothing is held back, unless the scenario asks for it: whatever the version's code
+/// does next (overflow the stack, abort, exit), what happened before is on record. A frame after [`end`](Writer::end) is dropped.
 #[derive(Clone)]
 pub struct Writer(Arc<Mutex<State>>);
 
 struct State {
-    lines: Out,
+    lines: Out<Frame>,
     /// How many more records may be written.
     records: u64,
     /// How many records there were.
@@ -41,8 +42,8 @@ impl Writer {
     /// If the file cannot be created or written.
     pub fn create(path: &Path, records: u64) -> io::Result<Writer> {
         let schema = SCHEMA.to_string();
-        let lines = LinesOut::create(path, &Frame::Begin { schema })?;
-        Ok(Writer::of(Out::File(lines), records))
+        let held = Held::new(LinesOut::create(path, &Frame::Begin { schema })?);
+        Ok(Writer::of(Out::File(held), records))
     }
 
     /// Tells everything to whoever looks at the run.
@@ -50,7 +51,7 @@ impl Writer {
         Writer::of(Out::Session(session.clone()), u64::MAX)
     }
 
-    fn of(lines: Out, records: u64) -> Writer {
+    fn of(lines: Out<Frame>, records: u64) -> Writer {
         Writer(Arc::new(Mutex::new(State {
             lines,
             records,
@@ -69,7 +70,7 @@ impl Writer {
         }
         if state.records > 0 {
             state.records -= 1;
-            state.lines.put(&Frame::Record(*record));
+            state.lines.put(Frame::Record(*record));
         }
     }
 
@@ -79,28 +80,28 @@ impl Writer {
         let shown = &bytes[..bytes.len().min(state.console)];
         if !shown.is_empty() {
             state.console -= shown.len();
-            state.lines.put(&Frame::Console(Bytes(shown.to_vec())));
+            state.lines.put(Frame::Console(Bytes(shown.to_vec())));
         }
     }
 
     /// Reports the context as the version prepared it.
     pub fn prepared(&self, prepared: Prepared) {
-        self.state().lines.put(&Frame::Prepared(Box::new(prepared)));
+        self.state().lines.put(Frame::Prepared(Box::new(prepared)));
     }
 
     /// Reports that the version came back because of a kick.
     pub fn stopped(&self) {
-        self.state().lines.put(&Frame::Stopped);
+        self.state().lines.put(Frame::Stopped);
     }
 
     /// Reports that the stand stops the version.
     pub fn given_up(&self, why: GivenUp) {
-        self.state().lines.put(&Frame::GivenUp(why));
+        self.last(Frame::GivenUp(why));
     }
 
     /// Reports a panic of the version's code.
     pub fn panic(&self, panic: Panic) {
-        self.state().lines.put(&Frame::Panic(panic));
+        self.last(Frame::Panic(panic));
     }
 
     /// From now on also counts what the records are.
@@ -122,8 +123,21 @@ impl Writer {
     /// Reports how things stood at the end. Nothing is written after it.
     pub fn end(&self, end: End) {
         let mut state = self.state();
-        state.lines.put(&Frame::End(Box::new(end)));
+        state.lines.release();
+        state.lines.put(Frame::End(Box::new(end)));
         state.lines.end();
+    }
+
+    /// From now on holds everything back until the run is over.
+    pub(crate) fn hold(&self) {
+        self.state().lines.hold();
+    }
+
+    /// Reports what the run ends with; what was held back is written before.
+    fn last(&self, frame: Frame) {
+        let mut state = self.state();
+        state.lines.release();
+        state.lines.put(frame);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -2,20 +2,25 @@
 //! beside that on the student's own.
 
 use super::Batch;
-use super::cache::Cache;
-use super::record::{Own, StageRecord, StageResult};
+use super::record::{Own, StageRecord};
 use super::site::{Base, Site};
+use crate::cache::Cache;
 use crate::error::LabError;
+use crate::fingerprint;
 use crate::grade::Grading;
 use crate::stages::{STAGES, Stage};
-use crate::submission::{Taken, fingerprint};
+use crate::submission::Taken;
+use crate::verdict::StageVerdict;
 use crate::workers;
+use std::cell::Cell;
 
 pub(super) struct Chain<'a> {
     batch: &'a Batch,
     taken: &'a Taken,
     cache: &'a Cache,
     site: Site<'a>,
+    /// How many verdicts were made here rather than known before.
+    made: Cell<usize>,
 }
 
 impl<'a> Chain<'a> {
@@ -29,7 +34,13 @@ impl<'a> Chain<'a> {
             taken,
             cache,
             site: Site::new(&batch.toolbox, taken)?,
+            made: Cell::new(0),
         })
+    }
+
+    /// Whether every verdict so far was known before.
+    pub(super) fn is_known(&self) -> bool {
+        self.made.get() == 0
     }
 
     /// Grades a version.
@@ -50,12 +61,13 @@ impl<'a> Chain<'a> {
         Ok(StageRecord {
             fingerprint: self.taken.fingerprint(stage),
             handed_in: true,
+            time: None,
             result,
             own,
         })
     }
 
-    fn own(&self, stage: &'static Stage, reference: &StageResult) -> Result<Own, LabError> {
+    fn own(&self, stage: &'static Stage, reference: &StageVerdict) -> Result<Own, LabError> {
         let package = |package: &str| STAGES.iter().find(|stage| stage.package == package);
         let used = self.batch.toolbox.uses(stage, stage.runner).iter();
         let below = used.filter_map(|used| package(&used.package));
@@ -67,11 +79,12 @@ impl<'a> Chain<'a> {
         Ok(Own::beside(reference, &own))
     }
 
-    fn result(&self, stage: &'static Stage, base: Base) -> Result<StageResult, LabError> {
+    fn result(&self, stage: &'static Stage, base: Base) -> Result<StageVerdict, LabError> {
         let key = self.key(stage, base);
         if let Some(result) = self.cache.get(&key) {
             return Ok(result);
         }
+        self.made.set(self.made.get() + 1);
         let grading = Grading {
             seed: self.batch.seed,
             engine: self.batch.engine,
@@ -80,11 +93,9 @@ impl<'a> Chain<'a> {
             ..Grading::of(vec![stage])
         };
         let build = |stage: &'static Stage| self.site.build(stage, base);
-        let verdict = grading.run_with(&self.site.workspace, build, |_| {})?;
-        let result = StageResult::of(&verdict.stages[0])?;
-        if !result.has_errors() {
-            self.cache.put(&key, &result)?;
-        }
+        let mut verdict = grading.run_with(&self.site.workspace, build, |_| {})?;
+        let result = verdict.stages.remove(0);
+        self.cache.put(&key, &result)?;
         Ok(result)
     }
 
@@ -98,6 +109,6 @@ impl<'a> Chain<'a> {
             Base::Own => below.name <= stage.name,
         });
         let sources: Vec<_> = below.map(|below| self.taken.fingerprint(below)).collect();
-        fingerprint(what.into_iter().chain(sources.iter().map(String::as_str)))
+        fingerprint::of_texts(what.into_iter().chain(sources.iter().map(String::as_str)))
     }
 }

@@ -4,7 +4,7 @@
 //!  toolbox   the clean tree, built once: the machine, the guests, the reference
 //!    site    one submission's sources laid over it, and built     <- rustc
 //!      grade makes the checks                                     <- the runner
-//!  cache     verdicts by what they depend on: nothing is graded twice
+//!  chain     its versions, one after the other; what was graded once is cached
 //!  record    what is known of a submission: one file each
 //! ```
 //!
@@ -13,11 +13,12 @@
 //! goes on where it was. An error of the host is written down as such and never
 //! as points lost; the next batch tries again.
 
-mod cache;
 mod cargo;
 mod chain;
+mod compiler;
 pub mod config;
 pub mod merge;
+pub mod parts;
 pub mod record;
 pub mod roster;
 pub mod score;
@@ -29,8 +30,8 @@ mod toolbox;
 pub use shard::Shard;
 pub use toolbox::Toolbox;
 
-use self::cache::Cache;
 use self::record::{Record, StageRecord, State};
+use crate::cache::Cache;
 use crate::cli::EngineName;
 use crate::error::LabError;
 use crate::interrupt;
@@ -65,8 +66,12 @@ pub struct Batch {
 pub enum News<'a> {
     /// A version of a submission has its verdict.
     Stage(&'a str, &'a str),
-    /// A submission is done, and its record is written.
-    Done(&'a Record),
+    /// Versions of a submission that an earlier batch graded with another tree,
+    /// compiler, engine or seed are no longer in its record.
+    Dropped(&'a str, &'a [&'a str]),
+    /// A submission is done, and its record is written; whether all its verdicts
+    /// were known from before.
+    Done(&'a Record, bool),
 }
 
 impl Batch {
@@ -80,18 +85,37 @@ impl Batch {
         submissions: &[Submission],
         tell: impl Fn(News<'_>) + Sync,
     ) -> Result<Vec<Record>, LabError> {
-        let cache = Cache::in_results(&self.out)?;
+        let cache = Cache::in_folder(self.out.join("verdicts"))?;
         let work = |submission: &Submission| {
             interrupt::check()?;
-            let record = self.record(submission, &cache, &tell)?;
+            let (mut record, is_known) = self.record(submission, &cache, &tell)?;
+            if let Some(before) = Record::read(&self.out, &submission.name) {
+                match record.goes_with(&before) {
+                    true => record.complete(&before),
+                    false => self.tell_dropped(&record, &before, &tell),
+                }
+            }
             record.write(&self.out)?;
-            tell(News::Done(&record));
+            tell(News::Done(&record, is_known));
             Ok(record)
         };
         workers::in_order(self.jobs, submissions, work, |_| ())
     }
 
-    /// What becomes of one submission, whatever it is.
+    /// Says which versions are no longer in the results: what was graded in another
+    /// way cannot stand beside the rest.
+    fn tell_dropped(&self, record: &Record, before: &Record, tell: &impl Fn(News<'_>)) {
+        let versions = before.stages.iter().map(|stage| &*stage.result.stage);
+        let dropped: Vec<_> = versions
+            .filter(|name| record.stage(name).is_none())
+            .collect();
+        if !dropped.is_empty() {
+            tell(News::Dropped(&record.submission, &dropped));
+        }
+    }
+
+    /// What becomes of one submission, whatever it is, and whether all its verdicts
+    /// were known from before.
     ///
     /// # Errors
     /// Only on Ctrl-C.
@@ -100,15 +124,15 @@ impl Batch {
         submission: &Submission,
         cache: &Cache,
         tell: &(impl Fn(News<'_>) + Sync),
-    ) -> Result<Record, LabError> {
+    ) -> Result<(Record, bool), LabError> {
         let graded = catch_unwind(AssertUnwindSafe(|| self.grade(submission, cache, tell)));
         let why = match graded {
             Ok(Err(LabError::Interrupted)) => return Err(LabError::Interrupted),
-            Ok(Ok(record)) => return Ok(record),
+            Ok(Ok(graded)) => return Ok(graded),
             Ok(Err(error)) => error.to_string(),
             Err(_) => String::from("the grader itself broke down on this submission"),
         };
-        Ok(self.empty(submission, State::Error, Some(why)))
+        Ok((self.empty(submission, State::Error, Some(why)), false))
     }
 
     fn grade(
@@ -116,7 +140,7 @@ impl Batch {
         submission: &Submission,
         cache: &Cache,
         tell: &(impl Fn(News<'_>) + Sync),
-    ) -> Result<Record, LabError> {
+    ) -> Result<(Record, bool), LabError> {
         let taken = match submission.take() {
             Ok(taken) => taken,
             Err(Untaken::Interrupted) => return Err(LabError::Interrupted),
@@ -127,7 +151,7 @@ impl Batch {
                     Untaken::Host(why) => (State::Error, Some(why)),
                     Untaken::Interrupted => unreachable!("seen above"),
                 };
-                return Ok(self.empty(submission, state, reason));
+                return Ok((self.empty(submission, state, reason), false));
             }
         };
         let mut record = self.empty(submission, State::Graded, None);
@@ -138,15 +162,22 @@ impl Batch {
             record.stages.push(chain.grade(stage)?);
             tell(News::Stage(&submission.name, stage.name));
         }
-        Ok(record)
+        let any = record.stages.iter().any(|stage| stage.handed_in);
+        Ok((record, any && chain.is_known()))
     }
 
     fn empty(&self, submission: &Submission, state: State, reason: Option<String>) -> Record {
         let stages = self.stages.iter();
         let stages = match state {
             State::Graded => Vec::new(),
-            _ => stages
+            State::Missing => stages
                 .map(|stage| StageRecord::not_handed_in(stage))
+                .collect(),
+            State::Unreadable => stages
+                .map(|stage| StageRecord::without_sources(stage, reason.clone()))
+                .collect(),
+            State::Error => stages
+                .map(|stage| StageRecord::without_sources(stage, None))
                 .collect(),
         };
         Record {

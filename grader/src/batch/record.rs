@@ -1,10 +1,13 @@
 //! What is known of a submission, as it is written to the results.
 
+use crate::cache::write_whole;
+use crate::checks::Announced;
 use crate::error::LabError;
 use crate::stages::Stage;
+use crate::submission::Submission;
 use crate::verdict::StageVerdict;
 use serde::{Deserialize, Serialize};
-use std::io::Write;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The format of the files.
@@ -60,74 +63,15 @@ pub struct StageRecord {
     pub fingerprint: String,
     /// Whether there were any.
     pub handed_in: bool,
+    /// When it was handed in, if not with the rest of the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
     /// The verdict, on the reference of the versions below.
     #[serde(flatten)]
-    pub result: StageResult,
+    pub result: StageVerdict,
     /// How it does on the student's own versions below.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub own: Option<Own>,
-}
-
-/// A version's verdict; the fields are those of [`StageVerdict`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub struct StageResult {
-    pub stage: String,
-    pub title: String,
-    pub engine: String,
-    pub compiles: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub diagnostics: Option<String>,
-    pub points: u32,
-    pub of: u32,
-    pub skipped: u32,
-    pub checks: Vec<CheckResult>,
-}
-
-/// A check's verdict; the fields are those of
-/// [`CheckVerdict`](crate::verdict::CheckVerdict).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub struct CheckResult {
-    pub name: String,
-    pub tests: String,
-    pub points: u32,
-    pub of: u32,
-    pub outcome: Outcome,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failure: Option<FailureResult>,
-}
-
-/// How a check came out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub enum Outcome {
-    Pass,
-    Fail,
-    Skipped,
-    Error,
-}
-
-/// What there is to know about a check that was not met; the fields are those of
-/// [`FailureReport`](crate::verdict::FailureReport).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", default)]
-#[allow(missing_docs)]
-pub struct FailureResult {
-    pub expected: String,
-    pub seen: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub not_yet: Option<String>,
-    pub moments: Vec<String>,
-    pub registers: Vec<String>,
-    pub thought: String,
-    pub again: String,
-    pub look: String,
 }
 
 /// How a version does on the student's own versions below it.
@@ -154,7 +98,7 @@ impl Own {
     }
 
     /// What differs from the verdict on the reference.
-    pub fn beside(reference: &StageResult, own: &StageResult) -> Own {
+    pub fn beside(reference: &StageVerdict, own: &StageVerdict) -> Own {
         if let Some(diagnostics) = &own.diagnostics {
             return Own::untried(diagnostics.clone());
         }
@@ -163,48 +107,45 @@ impl Own {
         Own {
             points: (!own.has_errors()).then_some(own.points),
             reason: None,
-            differs: differs.map(|(check, _)| check.name.clone()).collect(),
+            differs: differs.map(|(check, _)| check.name.to_string()).collect(),
         }
-    }
-}
-
-impl StageResult {
-    /// The same as a verdict says, as values that can be read back.
-    ///
-    /// # Errors
-    /// If the two formats have grown apart, which is a mistake in this program.
-    pub fn of(verdict: &StageVerdict) -> Result<StageResult, LabError> {
-        serde_json::to_value(verdict)
-            .and_then(serde_json::from_value)
-            .map_err(|error| LabError::infrastructure("a verdict cannot be recorded", error))
-    }
-
-    /// Whether something could not be graded, through no fault of the student.
-    pub fn has_errors(&self) -> bool {
-        let mut outcomes = self.checks.iter().map(|check| check.outcome);
-        outcomes.any(|outcome| outcome == Outcome::Error)
     }
 }
 
 impl StageRecord {
     /// The record of a version of which there are no sources.
     pub fn not_handed_in(stage: &Stage) -> StageRecord {
+        let why = format!(
+            "{} was not handed in: no file 'stages/{}/src/….rs'",
+            stage.name, stage.package
+        );
+        StageRecord::without_sources(stage, Some(why))
+    }
+
+    /// Whether the host failed, before the version was reached or in one of its checks.
+    pub fn has_errors(&self) -> bool {
+        let is_known = self.handed_in || self.result.diagnostics.is_some();
+        !is_known || self.result.has_errors()
+    }
+
+    /// The record of a version that was not graded, and why; `None` if nobody knows.
+    pub fn without_sources(stage: &Stage, why: Option<String>) -> StageRecord {
         StageRecord {
             fingerprint: String::new(),
             handed_in: false,
-            result: StageResult {
-                stage: stage.name.to_string(),
-                title: stage.title.to_string(),
-                engine: String::new(),
+            time: None,
+            result: StageVerdict {
+                stage: stage.name.into(),
+                title: stage.title.into(),
+                engine: "".into(),
                 compiles: false,
-                diagnostics: Some(format!(
-                    "{} was not handed in: no file 'stages/{}/src/….rs'",
-                    stage.name, stage.package
-                )),
+                diagnostics: why,
                 points: 0,
                 of: crate::checks::Course::of(stage).map_or(0, |course| course.points()),
                 skipped: 0,
                 checks: Vec::new(),
+                first_hole: None,
+                announced: Announced::of(stage.name),
             },
             own: None,
         }
@@ -215,7 +156,63 @@ impl Record {
     /// Whether something could not be graded, through no fault of the student.
     pub fn has_errors(&self) -> bool {
         let mut stages = self.stages.iter();
-        self.state == State::Error || stages.any(|stage| stage.result.has_errors())
+        self.state == State::Error || stages.any(StageRecord::has_errors)
+    }
+
+    /// Whether another record was made in the same way: verdicts can be put side by
+    /// side only then.
+    pub fn goes_with(&self, other: &Record) -> bool {
+        let way = |one: &Record| (one.tree.clone(), one.engine.clone(), one.seed);
+        way(self) == way(other)
+    }
+
+    /// Takes over the versions of `other` that this record lacks.
+    pub fn complete(&mut self, other: &Record) {
+        let lacks = |stage: &&StageRecord| self.stage(&stage.result.stage).is_none();
+        let lacking: Vec<_> = other.stages.iter().filter(lacks).cloned().collect();
+        if lacking.is_empty() {
+            return;
+        }
+        for mut stage in lacking {
+            stage.time = stage.time.or_else(|| other.time.clone());
+            self.stages.push(stage);
+        }
+        self.stages
+            .sort_by(|one, other| one.result.stage.cmp(&other.result.stage));
+        // Where the host failed before it graded anything, the state says so.
+        let is_known = |stage: &StageRecord| stage.handed_in || !stage.has_errors();
+        if !self.stages.iter().all(is_known) {
+            self.state = State::Error;
+            self.reason = self.reason.take().or_else(|| other.reason.clone());
+        } else if self.stages.iter().any(|stage| stage.handed_in) {
+            (self.state, self.reason) = (State::Graded, None);
+        }
+    }
+
+    /// A version's part.
+    pub fn stage(&self, name: &str) -> Option<&StageRecord> {
+        let mut stages = self.stages.iter();
+        stages.find(|stage| stage.result.stage == name)
+    }
+
+    /// The record of a submission in a results' folder; `None` if there is none that
+    /// can be read.
+    pub fn read(out: &Path, submission: &str) -> Option<Record> {
+        read(&folder(out).join(format!("{submission}.json"))).ok()
+    }
+
+    /// The files of a results' folder that are of none of `class`, sorted.
+    pub fn strangers(out: &Path, class: &[Submission]) -> Vec<PathBuf> {
+        let names: BTreeSet<&str> = class.iter().map(|one| one.name.as_str()).collect();
+        let entries = std::fs::read_dir(folder(out)).into_iter().flatten();
+        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        let is_strange = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            { name.strip_suffix(".json") }.is_some_and(|name| !names.contains(name))
+        };
+        let mut strangers: Vec<_> = paths.filter(is_strange).collect();
+        strangers.sort();
+        strangers
     }
 
     /// Writes the record into the results' folder.
@@ -272,18 +269,6 @@ fn read(file: &Path) -> Result<Record, LabError> {
             record.schema
         ))),
     }
-}
-
-/// Writes a file so that it is there whole or not at all, whatever happens.
-pub(super) fn write_whole(path: &Path, value: &impl Serialize) -> Result<(), LabError> {
-    let failed = |error: std::io::Error| LabError::infrastructure(path.display(), error);
-    let mut text = serde_json::to_vec_pretty(value).map_err(|error| failed(error.into()))?;
-    text.push(b'\n');
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    file.write_all(&text).map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
 }
 
 #[cfg(test)]

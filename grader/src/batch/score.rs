@@ -20,6 +20,8 @@ pub struct StageGrade {
     pub of: f64,
     /// What was reached, before anything is taken off.
     pub raw: f64,
+    /// When it was handed in, if anybody knows.
+    pub time: Option<Moment>,
     /// Days that it was late, free ones included.
     pub late_days: u32,
     /// How many of them were free.
@@ -33,7 +35,9 @@ pub struct StageGrade {
 impl Grade {
     /// What counts in all; `None` as long as a version has no score.
     pub fn score(&self) -> Option<f64> {
-        self.stages.iter().map(|stage| stage.score).sum()
+        let mut scores = self.stages.iter().map(|stage| stage.score);
+        // Not `sum`: of nothing it makes -0.
+        scores.try_fold(0.0, |sum, score| Some(sum + score?))
     }
 
     /// The most that can be reached.
@@ -42,28 +46,38 @@ impl Grade {
     }
 }
 
-/// Grades a record by the course's rules, given when it was handed in.
-pub fn grade(record: &Record, config: &Config, time: Option<Moment>) -> Grade {
+/// Grades a record by the course's rules, given when each version was handed in.
+pub fn grade(
+    record: &Record,
+    config: &Config,
+    handed_in: impl Fn(&StageRecord) -> Option<Moment>,
+) -> Grade {
     let mut free = config.late.free_days;
     let stages = record.stages.iter().map(|stage| {
-        let name = &stage.result.stage;
+        let name = &*stage.result.stage;
         let of = config.weight(name);
         let raw = of * share(stage);
         let due = config.due.get(name);
+        let time = handed_in(stage);
         let late_days = match (due, time) {
             (Some(due), Some(time)) if raw > 0.0 => time.days_after(*due),
             _ => 0,
         };
-        let free_days = late_days.min(free);
-        free -= free_days;
+        // A day is not spent where nothing is left anyway.
+        let mut free_days = late_days.min(free);
         let kept = kept(raw, of, late_days, free_days, config);
+        if kept == 0.0 {
+            free_days = 0;
+        }
+        free -= free_days;
         // Of a version that this host's engine cannot run, nothing is known.
         let is_known =
             record.state != State::Error && !stage.result.has_errors() && stage.result.of > 0;
         StageGrade {
-            stage: name.clone(),
+            stage: name.to_string(),
             of,
             raw,
+            time,
             late_days,
             free_days,
             penalty: raw - kept,
@@ -127,7 +141,7 @@ mod tests {
         let grade = grade(
             &record("ada", &[("v1", 80), ("v2", 50)]),
             &config(late),
-            Some(time),
+            |_| Some(time),
         );
         grade
             .stages
@@ -156,6 +170,13 @@ mod tests {
     }
 
     #[test]
+    fn a_free_day_is_not_spent_on_a_version_that_counts_nothing_anyway() {
+        let late = r#"{"free-days": 2, "percent-per-day": 50, "last-day": 3}"#;
+        // Nine days late with version 1, two with version 2.
+        assert_eq!(scores(late, "2026-10-10T00:00:00Z"), [0.0, 10.0]);
+    }
+
+    #[test]
     fn a_cap_bounds_what_is_late_and_nothing_else() {
         let late = r#"{"cap-percent": 50}"#;
         assert_eq!(scores(late, "2026-10-02T00:00:00Z"), [5.0, 10.0]);
@@ -170,8 +191,8 @@ mod tests {
     #[test]
     fn an_error_of_the_host_gives_no_score_rather_than_a_low_one() {
         let mut record = record("ada", &[("v1", 80)]);
-        record.stages[0].result.checks[0].outcome = crate::batch::record::Outcome::Error;
-        let grade = grade(&record, &Config::default(), None);
+        record.stages[0].result.checks[0].outcome = crate::verdict::Outcome::Error;
+        let grade = grade(&record, &Config::default(), |_| None);
         assert_eq!(grade.score(), None);
         assert_eq!(grade.of(), 100.0);
     }
@@ -180,7 +201,7 @@ mod tests {
     fn a_version_that_the_engine_cannot_run_has_no_score() {
         let mut record = record("ada", &[("v1", 0)]);
         record.stages[0].result.of = 0;
-        assert_eq!(grade(&record, &Config::default(), None).score(), None);
+        assert_eq!(grade(&record, &Config::default(), |_| None).score(), None);
     }
 
     #[test]

@@ -160,7 +160,7 @@ impl<'a> Site<'a> {
         let refusals = refusal::refusals(self.taken.of(stage));
         (!refusals.is_empty()).then(|| Rejection {
             lead: format!(
-                "{} was not compiled: it uses what code of a stage may not use. A version works \
+                "{} was refused: it uses what code of a stage may not use. A version works \
                  on the machine that it is given, and needs nothing of the host.",
                 stage.name
             ),
@@ -178,21 +178,10 @@ impl<'a> Site<'a> {
 
     /// The compiler, before it knows what to compile.
     fn compiler(&self) -> Command {
-        let rustc = &self.toolbox.rustc;
-        let mut command = match &self.toolbox.launcher {
-            Some(launcher) => {
-                let mut command = Command::new(launcher);
-                command.arg("confined").arg(self.folder.path()).arg(rustc);
-                command
-            }
-            None => Command::new(rustc),
-        };
+        let mut command = self.toolbox.compiler.command(self.folder.path());
         let search = format!("-Ldependency={}", self.toolbox.libraries().display());
         command
             .current_dir(&self.workspace.root)
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("TMPDIR", self.folder.path().join("scratch"))
             .args(["--color=never", "-Cdebuginfo=0", "-Cstrip=debuginfo"])
             .arg(search);
         for base in ["own", "reference"] {

@@ -6,11 +6,12 @@
 //! there are cores, and what is not the student's is never built again.
 
 use super::cargo::{Artifact, Dep, Metadata};
+use super::compiler::Compiler;
 use crate::compile;
 use crate::error::LabError;
+use crate::fingerprint;
 use crate::stages::Stage;
-use crate::submission::fingerprint;
-use crate::workspace::{Workspace, files_below};
+use crate::workspace::Workspace;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -23,11 +24,8 @@ pub struct Toolbox {
     /// The fingerprint of all that a verdict depends on beside the submission:
     /// the tree and the compiler.
     pub tree: String,
-    /// The compiler.
-    pub(super) rustc: PathBuf,
-    /// The program that confines itself before it runs another; `None` for no
-    /// protection of the host from what the compiler is fed.
-    pub(super) launcher: Option<PathBuf>,
+    /// What builds submissions.
+    pub compiler: Compiler,
     /// By the name of the version.
     parts: BTreeMap<&'static str, Parts>,
 }
@@ -95,21 +93,26 @@ impl Toolbox {
         }
         let version = ask_rustc(workspace, &["--version", "--verbose"])?;
         let sysroot = ask_rustc(workspace, &["--print", "sysroot"])?;
-        let rustc = Path::new(sysroot.trim()).join("bin/rustc");
         Ok(Toolbox {
             tree: tree(workspace, &version)?,
             workspace: workspace.clone(),
-            rustc,
-            launcher: None,
+            compiler: Compiler::of(sysroot.trim().into()),
             parts,
         })
     }
 
     /// The same with every build confined by `launcher`, which is this command's
     /// own program.
-    pub fn confined_by(mut self, launcher: PathBuf) -> Toolbox {
-        self.launcher = Some(launcher);
-        self
+    ///
+    /// # Errors
+    /// If the compiler cannot be tried so.
+    pub fn confined_by(mut self, launcher: PathBuf) -> Result<Toolbox, LabError> {
+        let root = &self.workspace.root;
+        let own = ["common", "guests", "grader/evidence", "grader/runners"];
+        let own = own.iter().map(|part| root.join(part));
+        let read = own.chain([self.libraries()]).collect();
+        self.compiler = self.compiler.confined_by(launcher, read)?;
+        Ok(self)
     }
 
     /// How a package is compiled, as a part of `stage`'s runner.
@@ -148,27 +151,16 @@ fn not_there(package: &str) -> LabError {
 /// What a verdict depends on beside the submission.
 fn tree(workspace: &Workspace, compiler: &str) -> Result<String, LabError> {
     let unreadable = |error| LabError::infrastructure("the clean tree cannot be read", error);
-    let mut texts = vec![compiler.to_string()];
-    for part in [
+    let parts = [
         "common",
         "guests",
         "stages",
         "grader",
         "Cargo.toml",
         "Cargo.lock",
-    ] {
-        let path = workspace.root.join(part);
-        let files = match path.is_dir() {
-            true => files_below(&path).map_err(unreadable)?,
-            false => vec![path],
-        };
-        for file in files {
-            let bytes = std::fs::read(&file).map_err(unreadable)?;
-            texts.push(workspace.relative(&file));
-            texts.push(String::from_utf8_lossy(&bytes).into_owned());
-        }
-    }
-    Ok(fingerprint(texts.iter().map(String::as_str)))
+    ];
+    let files = fingerprint::of_files(workspace, parts).map_err(unreadable)?;
+    Ok(fingerprint::of_texts([compiler, &files]))
 }
 
 fn cargo(workspace: &Workspace, command: &str) -> Command {

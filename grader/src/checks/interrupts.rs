@@ -9,6 +9,7 @@
 
 use super::{Failure, Problem, Run};
 use common::devices::Apic;
+use common::devices::apic::register;
 use common::trace::{Device, DeviceAccess, Event, Line, Record};
 use common::{SystemInstruction, Time, Trap, bus};
 
@@ -69,6 +70,10 @@ struct Model<'a> {
     saved: Vec<bool>,
     /// The vector that was injected and not seen in its handler yet.
     injected: Option<u8>,
+    /// Whether one has ever been injected.
+    some_came: bool,
+    /// Whether the last one that came due had to be held.
+    held: bool,
     /// Since when an interrupt has been due that the guest would take.
     waiting_since: Option<Time>,
     /// Where the last entry ended.
@@ -87,6 +92,8 @@ impl<'a> Model<'a> {
             shadow: false,
             saved: Vec::new(),
             injected: None,
+            some_came: false,
+            held: false,
             waiting_since: None,
             rip: 0,
             story: Vec::new(),
@@ -117,6 +124,7 @@ impl<'a> Model<'a> {
         let due = self.apic.deadline();
         if record.time >= due {
             self.apic.advance(record.time);
+            self.held = self.apic.pending().is_none() || self.shadow || !self.open;
             let state = match self.apic.pending() {
                 None => "held until the one in service has ended",
                 Some(_) if self.shadow => "held in the shadow of sti",
@@ -204,6 +212,7 @@ impl<'a> Model<'a> {
         if !due {
             return Some(Rule::NotDue);
         }
+        self.some_came = true;
         if !open {
             return Some(Rule::Closed);
         }
@@ -248,7 +257,7 @@ impl<'a> Model<'a> {
 
     fn failure(mut self, rule: Rule, at: usize, record: &Record) -> Failure {
         let place = self.run.observation.image.symbols.place(record.rip);
-        let words = Words::of(rule);
+        let words = self.words(rule);
         let seen = format!("{} at {place}, time {}", words.seen, record.time);
         let mut failure = self.run.failure(words.expected, seen, Some(at));
         self.record(record);
@@ -256,18 +265,15 @@ impl<'a> Model<'a> {
         failure.moments = self.story.split_off(self.story.len().saturating_sub(SHOWN));
         failure.thought(words.thought)
     }
-}
 
-/// How a broken rule is told.
-struct Words {
-    expected: &'static str,
-    seen: &'static str,
-    thought: &'static str,
-}
-
-impl Words {
-    fn of(rule: Rule) -> Words {
+    /// How a broken rule is told. What is broken in several ways is told by the way.
+    fn words(&self, rule: Rule) -> Words {
         match rule {
+            Rule::NotDue if !self.some_came => TOO_EARLY,
+            Rule::NotDue if self.in_service() => WITHIN_THE_FIRST,
+            Rule::NotDue => AGAIN,
+            Rule::Late if self.held => FORGOTTEN,
+            Rule::Late => UNNOTICED,
             Rule::Closed => Words {
                 expected: "no interrupt is injected while the guest's IF is 0: it is held",
                 seen: "an interrupt is injected with IF = 0",
@@ -280,13 +286,6 @@ impl Words {
                 thought: "a kernel says `sti; hlt` and relies on sleeping before it is woken. How \
                           long does the shadow last, and who ends it?",
             },
-            Rule::NotDue => Words {
-                expected: "an interrupt is injected once for each request of the APIC, and not \
-                           while one of its class is in service",
-                seen: "an interrupt is injected, and the APIC has none pending",
-                thought: "what tells the APIC that its interrupt was taken? And if you take it \
-                          twice, or before you are sure that the guest got it?",
-            },
             Rule::Undelivered => Words {
                 expected: "behind an injection the guest goes on in the handler of that vector",
                 seen: "an interrupt was injected, and the guest goes on elsewhere,",
@@ -298,12 +297,60 @@ impl Words {
                 seen: "the tick's handler is entered although nothing was injected,",
                 thought: "what was delivered before? Is it still where the next delivery looks?",
             },
-            Rule::Late => Words {
-                expected: "a tick that is due is delivered as soon as the guest takes interrupts",
-                seen: "a tick is due, IF is 1, no shadow, and the guest runs on without it",
-                thought: "between the moment it became due and this one something forgot the tick, \
-                          or nobody looked. Who may clear a request, and when do you look again?",
-            },
         }
     }
+
+    /// Whether an interrupt has been taken and not ended.
+    fn in_service(&self) -> bool {
+        let mut apic = self.apic.clone();
+        let registers = (0..8).map(|word| register::IN_SERVICE + 16 * word);
+        { registers }.any(|offset| apic.read(Time(0), offset) != 0)
+    }
 }
+
+/// How a broken rule is told.
+struct Words {
+    expected: &'static str,
+    seen: &'static str,
+    thought: &'static str,
+}
+
+const ONCE: &str = "an interrupt is injected once for each request of the APIC, and not while one \
+                    of its class is in service";
+
+const TOO_EARLY: Words = Words {
+    expected: ONCE,
+    seen: "an interrupt is injected, and the APIC has requested none yet",
+    thought: "the host's timer and the guest's are two. Which of them rang, and who alone knows \
+              whether the guest's is due?",
+};
+
+const WITHIN_THE_FIRST: Words = Words {
+    expected: ONCE,
+    seen: "the tick is injected a second time, while the first is still in service,",
+    thought: "the APIC offers an interrupt until it hears that the interrupt was taken. Who tells \
+              it, and when?",
+};
+
+const AGAIN: Words = Words {
+    expected: ONCE,
+    seen: "the tick is injected a second time, though it was requested once,",
+    thought: "the handler has said that it is done, and the same tick comes back. Where was it \
+              still kept: in the APIC, which was not told, or somewhere else?",
+};
+
+const DELIVERED: &str = "a tick that is due is delivered as soon as the guest takes interrupts";
+
+const FORGOTTEN: Words = Words {
+    expected: DELIVERED,
+    seen: "a tick was held, IF is 1 again, no shadow, and the guest runs on without it",
+    thought: "the tick had to wait. Was it forgotten meanwhile, or did nobody look when the guest \
+              opened interrupts? Who may clear a request, and who asks to be told of that moment?",
+};
+
+const UNNOTICED: Words = Words {
+    expected: DELIVERED,
+    seen: "a tick comes due with IF = 1, no shadow, and the guest runs on without it",
+    thought: "nothing stood in its way. How long may an entry last when the guest's timer runs, \
+              and who asks the APIC behind it?",
+};

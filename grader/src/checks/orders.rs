@@ -1,10 +1,10 @@
 //! Tries a version's scheduler in many orders of its threads.
 
 use super::{Bench, Failure, Problem};
-use crate::desk::Desk;
+use crate::desk::{Desk, Searched};
 use crate::fate::{self, Fate};
 use crate::text;
-use evidence::search::{self, Request, What};
+use evidence::search::{self, Report, Request, What};
 use std::time::Duration;
 
 /// How many orders of each scenario are tried: enough for every mistake that is
@@ -20,23 +20,25 @@ pub(super) fn none_is_bad(bench: &Bench<'_>) -> Result<(), Problem> {
         seed: bench.seed,
         orders: ORDERS,
     };
-    let (finished, report) = Desk::new()?.search(bench.runner, &request, BACKSTOP)?;
-    let failure = match report {
-        Some(report) => report.failure,
-        None => {
-            let fate = fate::without_end(&finished);
-            let failure = Failure {
-                expected: "a search that comes to its end".into(),
-                seen: fate.to_string(),
-                ..Failure::default()
-            };
-            return Err(failure.thought(text::thought(&fate)).into());
-        }
-    };
-    match failure {
-        Some(failure) => Err(told(failure).into()),
-        None => Ok(()),
+    match Desk::new()?.search(bench.runner, &request, BACKSTOP)? {
+        Searched::Told(Report { failure: None, .. }) => Ok(()),
+        Searched::Told(Report {
+            failure: Some(failure),
+            ..
+        }) => Err(told(failure).into()),
+        Searched::Nothing(finished) => Err(without_report(&fate::without_end(&finished)).into()),
+        Searched::Forged => Err(without_report(&Fate::Tampered).into()),
     }
+}
+
+/// What is told where no report is to be believed.
+fn without_report(fate: &Fate) -> Failure {
+    let failure = Failure {
+        expected: "a search that comes to its end".into(),
+        seen: fate.to_string(),
+        ..Failure::default()
+    };
+    failure.thought(text::thought(fate))
 }
 
 /// What is told about an order that went wrong.

@@ -25,7 +25,14 @@ pub struct Run {
     stage: &'static str,
     guest: Guest,
     seed: u64,
+    /// What is asked about a line of the console that is different.
+    about_a_line: &'static str,
 }
+
+/// What is asked about a line where nothing better is known.
+const ABOUT_A_LINE: &str = "the line above is what the guest computed from its registers, its \
+                            memory and the answers of its devices. Which of them did it not get \
+                            back as it left them?";
 
 impl Run {
     /// The run of `guest`, made from `seed`, that was observed.
@@ -39,7 +46,16 @@ impl Run {
             stage,
             guest,
             seed,
+            about_a_line: ABOUT_A_LINE,
         }
+    }
+
+    /// The same run with a question of its own about a line of the console that is
+    /// not as it should be.
+    #[must_use]
+    pub fn asking(mut self, thought: &'static str) -> Run {
+        self.about_a_line = thought;
+        self
     }
 
     /// What the machine saw.
@@ -173,12 +189,8 @@ impl Run {
             format!("console line {line}: {got}"),
             self.console_record(at),
         );
-        Err(failure
-            .thought(
-                "the line above is what the guest computed from its registers, its memory and the \
-                 answers of its devices. Which of them did it not get back as it left them?",
-            )
-            .into())
+        let thought = text::thought_of_console(wanted, seen, at).unwrap_or(self.about_a_line);
+        Err(failure.thought(thought).into())
     }
 
     /// A failure because of what became of the run: not what was `expected`.
@@ -239,33 +251,40 @@ impl Run {
 
     /// The command that makes the same run.
     pub fn command(&self) -> String {
-        let scenario = &self.observation.scenario;
-        let mut command = format!(
-            "cargo lab run {} --guest {} --seed {}",
+        command(
             self.stage,
-            self.guest.name(),
-            self.seed
-        );
-        let usual = Scenario::new(scenario.image.clone());
-        let mut add = |option: &str, value: u64, usual: u64| {
-            if value != usual {
-                command.push_str(&format!(" --{option} {value}"));
-            }
-        };
-        add("tick", scenario.tick, usual.tick);
-        if let Some(ticks) = scenario.guest_tick {
-            add("guest-tick", ticks.into(), 0);
-        }
-        add("limit", scenario.limit.0, usual.limit.0);
-        add("vcpu", scenario.vcpu, usual.vcpu);
-        if let Some(entry) = scenario.kick_at {
-            add("kick-at", entry, u64::MAX);
-        }
-        if scenario.engine != usual.engine {
-            command.push_str(&format!(" --engine {}", scenario.engine));
-        }
-        command + " --trace"
+            self.guest,
+            self.seed,
+            &self.observation.scenario,
+        ) + " --trace"
     }
+}
+
+/// The command that runs `guest`, made from `seed`, on this machine.
+pub(crate) fn command(stage: &str, guest: Guest, seed: u64, scenario: &Scenario) -> String {
+    let mut command = format!(
+        "cargo lab run {stage} --guest {} --seed {seed}",
+        guest.name()
+    );
+    let usual = Scenario::new(scenario.image.clone());
+    let mut add = |option: &str, value: u64, usual: u64| {
+        if value != usual {
+            command.push_str(&format!(" --{option} {value}"));
+        }
+    };
+    add("tick", scenario.tick, usual.tick);
+    if let Some(ticks) = scenario.guest_tick {
+        add("guest-tick", ticks.into(), 0);
+    }
+    add("limit", scenario.limit.0, usual.limit.0);
+    add("vcpu", scenario.vcpu, usual.vcpu);
+    if let Some(entry) = scenario.kick_at {
+        add("kick-at", entry, u64::MAX);
+    }
+    if scenario.engine != usual.engine {
+        command.push_str(&format!(" --engine {}", scenario.engine));
+    }
+    command
 }
 
 /// Where the guest was at the end, and with what in its registers; or why the

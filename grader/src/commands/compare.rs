@@ -93,7 +93,8 @@ fn column(
     }
 }
 
-fn single(
+/// What was measured of one guest.
+pub(super) fn single(
     stage: &'static Stage,
     runner: &Path,
     guest: &str,
@@ -113,7 +114,8 @@ fn single(
     column(engine, measured, judged)
 }
 
-fn many(
+/// What was measured of a set of VMs.
+pub(super) fn many(
     stage: &'static Stage,
     runner: &Path,
     workload: &[String],

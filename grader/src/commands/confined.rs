@@ -1,4 +1,4 @@
-//! `cargo lab confined FOLDER PROGRAM …`: runs the compiler on a submission. Not
+//! `cargo lab confined --read … FOLDER PROGRAM …`: runs the compiler on a submission. Not
 //! for people: a batch calls its own program so.
 //!
 //! A process can confine itself without a line of unsafe code, and cannot so
@@ -15,7 +15,7 @@ use std::process::Command;
 pub(super) fn run(arguments: &ConfinedArguments) -> Result<u8, LabError> {
     use std::os::unix::process::CommandExt;
     limit().map_err(|error| LabError::infrastructure("limits cannot be set", error))?;
-    let confinement = Confinement::of_compiler(arguments.folder.clone());
+    let confinement = Confinement::of_compiler(arguments.folder.clone(), arguments.read.clone());
     confinement.enter().map_err(LabError::Infrastructure)?;
     let mut command = Command::new(&arguments.program);
     let error = command.args(&arguments.arguments).exec();

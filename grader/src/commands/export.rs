@@ -6,6 +6,7 @@ use crate::batch::roster::Roster;
 use crate::cli_class::{ExportArguments, FormatName};
 use crate::error::LabError;
 use crate::export::{Class, similarity};
+use crate::handout::reveal;
 use crate::workspace::Workspace;
 
 /// Exports.
@@ -18,7 +19,7 @@ pub(super) fn export(workspace: &Workspace, arguments: &ExportArguments) -> Resu
     match arguments.format {
         FormatName::Json => class.json(out)?,
         FormatName::Csv => class.csv(out)?,
-        FormatName::Gradescope => class.gradescope(workspace, out)?,
+        FormatName::Gradescope => class.gradescope(workspace, arguments.config.as_deref(), out)?,
         FormatName::Classroom50 => class.classroom50(out)?,
         FormatName::Junit => class.junit(out)?,
         FormatName::Html => class.html(out)?,
@@ -28,7 +29,10 @@ pub(super) fn export(workspace: &Workspace, arguments: &ExportArguments) -> Resu
                     "similarity compares sources, which results do not hold: add --submissions DIR",
                 ))
             })?;
-            similarity(&class, workspace, handed_in, out)?;
+            let revealed = arguments.reveal.as_deref();
+            let revealed =
+                revealed.map_or(Ok(Vec::new()), |text| reveal::parse(text, workspace))?;
+            similarity(&class, workspace, &revealed, handed_in, out)?;
         }
     }
     let pending = class.entries.iter().filter(|one| one.record.has_errors());

@@ -5,36 +5,32 @@ use super::say::{self, say};
 use crate::cli::GradeArguments;
 use crate::error::LabError;
 use crate::grade::{Grading, Progress};
+use crate::kept::Kept;
 use crate::stages::Stage;
 use crate::verdict::{CheckVerdict, FailureReport, Outcome, StageVerdict};
 use crate::workspace::Workspace;
 
 /// Grades, and shows the verdict.
 pub(super) fn grade(workspace: &Workspace, arguments: &GradeArguments) -> Result<u8, LabError> {
-    let named: Result<Vec<_>, _> = arguments
-        .stages
-        .iter()
-        .map(|name| Stage::find(name, workspace))
-        .collect();
-    let mut stages = named?;
-    if stages.is_empty() {
-        stages = Stage::all_in(workspace);
-    }
+    let stages = Stage::named_or_all(&arguments.stages, workspace)?;
     let grading = Grading {
         check: arguments.check.clone(),
         seed: arguments.seed,
         engine: arguments.engine,
         ..Grading::of(stages)
     };
+    let kept = Kept::look(workspace)?;
     if arguments.json {
         let verdict = grading.run(workspace, |_| {})?;
+        kept.keep(&verdict, &grading)?;
         say::for_programs(&verdict.json())?;
         return Ok(verdict.exit_code());
     }
     let paint = Paint::stdout();
     let verdict = grading.run(workspace, |progress| follow(paint, progress))?;
+    kept.keep(&verdict, &grading)?;
     for stage in &verdict.stages {
-        details(paint, stage);
+        details(paint, stage, usize::MAX);
     }
     Ok(verdict.exit_code())
 }
@@ -52,8 +48,9 @@ fn follow(paint: Paint, progress: Progress<'_>) {
     }
 }
 
-fn line(paint: Paint, check: &CheckVerdict) -> String {
-    let (word, of, name) = (word(paint, check), check.of, check.name);
+/// A check and how it came out.
+pub(super) fn line(paint: Paint, check: &CheckVerdict) -> String {
+    let (word, of, name) = (word(paint, check), check.of, &check.name);
     match (check.outcome, &check.reason) {
         (Outcome::Skipped, Some(why)) => {
             format!("{word}    –/{of:<3} {name}: {}", paint.faint(why))
@@ -72,8 +69,9 @@ fn word(paint: Paint, check: &CheckVerdict) -> String {
     }
 }
 
-/// What there is to say about a version after its checks.
-fn details(paint: Paint, stage: &StageVerdict) {
+/// What there is to say about a version after its checks; of those that failed
+/// only the first `failures` are told.
+pub(super) fn details(paint: Paint, stage: &StageVerdict, failures: usize) {
     if let Some(diagnostics) = &stage.diagnostics {
         say!("{}", diagnostics.trim_end());
     }
@@ -88,7 +86,7 @@ fn details(paint: Paint, stage: &StageVerdict) {
     }
     let failed = stage.checks.iter().filter(|check| !check.is_not_yet());
     let failed = failed.filter_map(|check| Some((check, check.failure.as_ref()?)));
-    for (turn, (check, failure)) in failed.enumerate() {
+    for (turn, (check, failure)) in failed.take(failures).enumerate() {
         say!("");
         match turn < IN_FULL {
             true => explain(paint, stage, check, failure),
@@ -100,17 +98,19 @@ fn details(paint: Paint, stage: &StageVerdict) {
 }
 
 /// The points, and what they were given for.
-fn total(stage: &StageVerdict) -> String {
+pub(super) fn total(stage: &StageVerdict) -> String {
     let StageVerdict {
         points,
         of,
         skipped,
         engine,
+        announced,
         ..
     } = stage;
     let name = format!("{} {}", stage.stage, stage.title);
-    match (*engine, of) {
-        ("interp", _) => format!("{name}: {points} of {of} points"),
+    match (&**engine, of) {
+        ("interp", _) if announced.is_none() => format!("{name}: {points} of {of} points"),
+        ("interp", _) => format!("{name}: {points} of {of} public points; {announced}"),
         (_, 0) => {
             let reason = stage.checks.first().and_then(|check| check.reason.as_ref());
             let why = reason.map_or("", String::as_str);
@@ -146,7 +146,7 @@ fn mention(paint: Paint, stage: &StageVerdict, check: &CheckVerdict, failure: &F
 
 fn explain(paint: Paint, stage: &StageVerdict, check: &CheckVerdict, failure: &FailureReport) {
     title(paint, stage, check);
-    row("tests", check.tests);
+    row("tests", &check.tests);
     row("expected", &failure.expected);
     row("seen", &failure.seen);
     block(&[&failure.moments, &failure.registers]);
@@ -222,8 +222,17 @@ fn next(paint: Paint, stage: &StageVerdict) {
         .min()
         .map(|reached| first.unwrap_or(reached).min(reached))
     else {
+        if stage.points == 100 {
+            say!("next: `cargo lab` shows where you are");
+        }
         return;
     };
+    if !exercise.starts_with(&*stage.stage) {
+        let below = exercise.split('-').next().unwrap_or_default();
+        say!("next: {} first, in the version below", paint.open(exercise));
+        say!("      cargo lab grade {below}");
+        return;
+    }
     let decides = failures()
         .flat_map(|failure| &failure.places)
         .chain(&stage.first_hole)

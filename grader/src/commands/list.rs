@@ -1,7 +1,7 @@
 //! `cargo lab list`: everything that has a name.
 
 use super::say::say;
-use crate::checks::Course;
+use crate::checks::{Announced, Course};
 use crate::error::LabError;
 use crate::guest::Guest;
 use crate::stages::{STAGES, Stage};
@@ -26,6 +26,10 @@ pub(super) fn show(workspace: &Workspace) -> Result<u8, LabError> {
         say!("\n  checks");
         for check in course.checks {
             say!("    {:26} {:>3}  {}", check.name, check.points, check.tests);
+        }
+        let announced = Announced::of(stage.name);
+        if !announced.is_none() {
+            say!("    and {announced}");
         }
         say!("");
     }

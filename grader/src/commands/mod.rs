@@ -3,23 +3,31 @@
 mod batch;
 mod compare;
 mod confined;
+mod diff;
 mod export;
 mod grade;
+mod handout;
 mod hint;
 mod list;
 mod overview;
 mod paint;
+mod predict;
 mod run;
 mod run_host;
+mod saves;
 mod say;
+mod screen;
+pub mod selftest;
+mod standing;
 #[cfg(unix)]
 mod step;
+mod trace;
+mod watch;
 
 use self::say::say;
 use crate::cli::{Cli, Command};
 use crate::doctor;
 use crate::error::LabError;
-use crate::handout;
 use crate::workspace::Workspace;
 
 /// Carries out a command line, and gives the exit code.
@@ -46,24 +54,23 @@ pub fn carry_out(cli: Cli) -> Result<u8, LabError> {
         Some(Command::Step(_)) => Err(LabError::Usage(String::from(
             "step needs a host that can copy a running process, as Linux and macOS can",
         ))),
+        Some(Command::Trace(arguments)) => trace::trace(workspace, arguments),
         Some(Command::Grade(arguments)) => grade::grade(&workspace()?, &arguments),
         Some(Command::Compare(arguments)) => compare::compare(&workspace()?, &arguments),
+        Some(Command::Predict(arguments)) => predict::predict(&workspace()?, &arguments),
+        Some(Command::Diff(arguments)) => diff::diff(&workspace()?, &arguments),
         Some(Command::Batch(arguments)) => batch::batch(&workspace()?, &arguments),
         Some(Command::Merge(arguments)) => batch::merge(&arguments),
         Some(Command::Export(arguments)) => export::export(&workspace()?, &arguments),
+        Some(Command::Selftest(arguments)) => selftest::prove(&workspace()?, &arguments),
         Some(Command::Confined(arguments)) => confined::run(&arguments),
+        Some(Command::Watch(arguments)) => watch::watch(&workspace()?, &arguments),
         Some(Command::Hint(arguments)) => hint::show(&workspace()?, &arguments),
         Some(Command::Doctor) => {
             let host = doctor::Host::look(has_runners);
             say::piece(&host.to_string());
             Ok(if host.is_enough() { 0 } else { 3 })
         }
-        Some(Command::Handout(arguments)) => {
-            let files = handout::make(&workspace()?, &arguments.out)?;
-            let out = arguments.out.display();
-            say!("{out}: {files} files, solutions out, stubs in");
-            say!("try it: cd {out} && cargo lab");
-            Ok(0)
-        }
+        Some(Command::Handout(arguments)) => handout::make(&workspace()?, &arguments),
     }
 }

@@ -63,6 +63,10 @@ pub(super) fn runner(workspace: &Workspace, stage: &Stage) -> Result<Option<Path
     }
 }
 
+/// The run of one guest that the command line asks for.
+///
+/// # Errors
+/// What is wrong with it.
 pub(super) fn order(
     stage: &Stage,
     engine: Engine,
@@ -136,7 +140,10 @@ pub(super) fn refuse(options: &[(&str, bool)], why: &str) -> Result<(), LabError
 }
 
 /// The guest that is asked for, or the first that the version is made for.
-fn guest(stage: &Stage, arguments: &RunArguments) -> Result<Guest, LabError> {
+///
+/// # Errors
+/// If there is none of this name.
+pub(super) fn guest(stage: &Stage, arguments: &RunArguments) -> Result<Guest, LabError> {
     let first = Guest::made_for(stage).first().map(Guest::name);
     let name = arguments.guest.as_deref().or(first);
     Guest::find(name.unwrap_or_default(), stage)

@@ -6,13 +6,12 @@
 mod table;
 mod words;
 
-use self::table::Table;
+pub(crate) use self::table::Table;
 use crate::checks::Problem;
 use crate::text::wrapped;
 use common::Time;
 use evidence::{Engine, Measured};
 use serde::Serialize;
-use std::collections::BTreeSet;
 use std::fmt;
 
 /// The format of the JSON.
@@ -45,6 +44,9 @@ pub struct Comparison {
 pub struct Column {
     /// The engine.
     pub engine: Engine,
+    /// The version, where the columns are different ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stage: Option<&'static str>,
     /// What was counted.
     pub measured: Measured,
     /// What the guests did that their models do not; `None` if nothing.
@@ -63,9 +65,23 @@ impl Column {
         });
         Column {
             engine,
+            stage: None,
             measured,
             wrong,
         }
+    }
+
+    /// The same in a table of several versions.
+    pub fn of_stage(self, stage: &'static str) -> Column {
+        Column {
+            stage: Some(stage),
+            ..self
+        }
+    }
+
+    /// What stands above it.
+    fn head(&self) -> String {
+        self.stage.map_or(self.engine.to_string(), String::from)
     }
 
     /// Traps that a virtual CPU makes exits of; all others it emulates by itself.
@@ -129,20 +145,13 @@ impl Comparison {
         let text = serde_json::to_string_pretty(self);
         text.expect("a comparison is made of strings and numbers") + "\n"
     }
-
-    /// Names that appear in any column, in the order of their first appearance.
-    fn names(&self, list: impl Fn(&Column) -> Vec<String>) -> Vec<String> {
-        let mut seen = BTreeSet::new();
-        let all = self.columns.iter().flat_map(list);
-        all.filter(|name| seen.insert(name.clone())).collect()
-    }
 }
 
 /// The table, and what it says in words.
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}: {}\n", self.stage, self.workload.join(", "))?;
-        Table(self).fmt(f)?;
+        Table(&self.columns).fmt(f)?;
         for text in self.words() {
             write!(f, "\n{}", wrapped("", &text))?;
         }

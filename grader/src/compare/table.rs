@@ -1,30 +1,29 @@
 //! The numbers as a table.
 
-use super::{Column, Comparison, count_of, names, number, sum_of};
+use super::{Column, count_of, names, number, sum_of};
 use evidence::Engine;
 use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 
-/// The numbers, a row for each kind of event and a column for each engine.
-pub(super) struct Table<'a>(pub(super) &'a Comparison);
+/// The numbers, a row for each kind of event and a column for each run.
+pub(crate) struct Table<'a>(pub(crate) &'a [Column]);
 
 impl fmt::Display for Table<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = self.0;
-        self.row(f, "", |column| column.engine.to_string())?;
+        self.row(f, "", Column::head)?;
         self.row(f, "traps to your virtual CPU", |column| {
             software(column, Column::traps)
         })?;
         let emulated = |column: &Column| software(column, |one| sum_of(one.emulated()));
         self.row(f, "  emulated there", emulated)?;
-        for name in all.names(|column| names(column.emulated())) {
+        for name in self.names(|column| names(column.emulated())) {
             let label = format!("    {name}");
             self.row(f, &label, |column| {
                 software(column, |one| count_of(one.emulated(), &name))
             })?;
         }
         self.row(f, "exits to the monitor", |column| number(column.exits()))?;
-        for kind in all.names(|column| names(&column.measured.exits)) {
+        for kind in self.names(|column| names(&column.measured.exits)) {
             let label = format!("  {kind}");
             self.row(f, &label, |column| exits(column, &kind))?;
         }
@@ -33,12 +32,14 @@ impl fmt::Display for Table<'_> {
             number(injections.map(|(_, count)| count).sum())
         })?;
         self.vectors(f)?;
-        self.row(f, "emulated, as KVM could not", |column| {
-            match column.engine {
-                Engine::Interp => String::from("–"),
-                Engine::Kvm => number(column.measured.emulated),
-            }
-        })?;
+        if self.0.iter().any(|column| column.stage.is_none()) {
+            self.row(f, "emulated, as KVM could not", |column| {
+                match column.engine {
+                    Engine::Interp => String::from("–"),
+                    Engine::Kvm => number(column.measured.emulated),
+                }
+            })?;
+        }
         self.row(f, "time", |column| {
             format!("{:.1} ms", column.measured.took.as_secs_f64() * 1_000.0)
         })?;
@@ -49,8 +50,15 @@ impl fmt::Display for Table<'_> {
 }
 
 impl Table<'_> {
+    /// Names that appear in any column, in the order of their first appearance.
+    fn names(&self, list: impl Fn(&Column) -> Vec<String>) -> Vec<String> {
+        let mut seen = BTreeSet::new();
+        let all = self.0.iter().flat_map(list);
+        all.filter(|name| seen.insert(name.clone())).collect()
+    }
+
     fn vectors(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let columns = self.0.columns.iter();
+        let columns = self.0.iter();
         let all: BTreeSet<u8> = columns
             .flat_map(|column| column.measured.injections.iter().map(|(vector, _)| *vector))
             .collect();
@@ -71,7 +79,7 @@ impl Table<'_> {
         cell: impl Fn(&Column) -> String,
     ) -> fmt::Result {
         let mut line = format!("  {label:28}");
-        for column in &self.0.columns {
+        for column in self.0 {
             write!(line, " {:>14}", cell(column))?;
         }
         writeln!(f, "{}", line.trim_end())

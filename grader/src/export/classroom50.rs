@@ -2,7 +2,7 @@
 
 use super::Entry;
 use crate::batch::config::Config;
-use crate::batch::record::Outcome;
+use crate::verdict::Outcome;
 use serde_json::{Value, json};
 
 /// The format's name.
@@ -11,11 +11,9 @@ const SCHEMA: &str = "classroom50/result/v1";
 /// The result; `None` as long as the host kept something from being graded, since
 /// there a missing file says so, and a low score would be a lie.
 pub(super) fn result(entry: &Entry, config: &Config) -> Option<Value> {
-    let score = entry.grade.score()?;
-    let shown = entry
-        .checks()
-        .filter(|(stage, check)| !config.hides(&stage.result.stage, &check.name));
-    let tests = shown.map(|(stage, check)| {
+    let seen = super::seen::seen(entry, config);
+    let score = seen.grade.score()?;
+    let tests = seen.checks().map(|(stage, check)| {
         json!({
             "test-name": format!("{}: {}", stage.result.stage, check.name),
             "passed": check.outcome == Outcome::Pass,
@@ -36,7 +34,7 @@ pub(super) fn result(entry: &Entry, config: &Config) -> Option<Value> {
         "review": "",
         "datetime": entry.time.map(|time| time.to_string()).unwrap_or_default(),
         "score": whole(score),
-        "max-score": whole(entry.grade.of()),
+        "max-score": whole(seen.grade.of()),
         "tests": tests.collect::<Vec<_>>(),
     }))
 }

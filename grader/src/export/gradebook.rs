@@ -32,7 +32,7 @@ pub(super) fn gradebook(class: &Class) -> String {
 fn row(class: &Class, entry: &Entry, grade: &StageGrade) -> String {
     let due = class.config.due.get(&grade.stage);
     let due = due.map(|due| due.to_string()).unwrap_or_default();
-    let time = entry.time.map(|time| time.to_string()).unwrap_or_default();
+    let time = grade.time.map(|time| time.to_string()).unwrap_or_default();
     let known = |points: f64| grade.score.map(|_| shown(points)).unwrap_or_default();
     let student = &entry.student;
     csv::line([

@@ -3,9 +3,9 @@
 
 use super::markup::escape;
 use super::{Class, Entry, told, word};
-use crate::batch::config::Config;
-use crate::batch::record::{CheckResult, Outcome, StageRecord, State};
-use crate::batch::score::shown;
+use crate::batch::record::{StageRecord, State};
+use crate::batch::score::{StageGrade, shown};
+use crate::verdict::{CheckVerdict, Outcome, StageVerdict};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -24,11 +24,15 @@ pub(super) fn class(class: &Class) -> String {
         "" => "Heptavisor",
         course => course,
     };
-    let body = distribution(class) + &hardest(class) + &failures(class) + &table(class);
+    let body = String::from(
+        "<p>This page is for you and not for the class: it has all names, and the hidden checks.</p>\n",
+    );
+    let body = body + &distribution(class) + &hardest(class) + &failures(class) + &table(class);
     page(&format!("{course}: the class"), &body)
 }
 
-pub(super) fn student(entry: &Entry, config: &Config) -> String {
+/// The page of a student, from what is [seen](super::seen) of the submission.
+pub(super) fn student(entry: &Entry) -> String {
     let student = &entry.student;
     let name = format!("{} {}", student.first_name, student.last_name);
     let name = match name.trim() {
@@ -47,7 +51,11 @@ pub(super) fn student(entry: &Entry, config: &Config) -> String {
     }
     if entry.record.state == State::Graded {
         let stages = entry.record.stages.iter().enumerate();
-        body.extend(stages.map(|(at, stage)| version(entry, stage, at, config)));
+        if let Some(score) = entry.grade.score() {
+            let (score, of) = (shown(score), shown(entry.grade.of()));
+            body += &format!("<p>All versions: {score} of {of} points</p>\n");
+        }
+        body.extend(stages.map(|(at, stage)| version(entry, stage, at)));
     }
     page(&name, &body)
 }
@@ -63,39 +71,18 @@ fn page(title: &str, body: &str) -> String {
 }
 
 /// One version on a student's page.
-fn version(entry: &Entry, stage: &StageRecord, at: usize, config: &Config) -> String {
+fn version(entry: &Entry, stage: &StageRecord, at: usize) -> String {
     let result = &stage.result;
-    let grade = &entry.grade.stages[at];
     let mut text = format!(
         "<h2>{} {}</h2>\n",
         escape(&result.stage),
         escape(&result.title)
     );
-    let hides = |check: &&CheckResult| config.hides(&result.stage, &check.name);
-    let hidden = result.checks.iter().filter(hides).count();
-    let public = result.checks.len() - hidden;
-    let passed = |check: &&CheckResult| check.outcome == Outcome::Pass && !hides(check);
-    let passed = result.checks.iter().filter(passed).count();
-    text += &match (hidden, grade.score) {
-        (0, Some(score)) => format!(
-            "<p>{} of {} points; {passed} of {public} checks passed</p>\n",
-            shown(score),
-            shown(grade.of)
-        ),
-        (0, None) => {
-            format!("<p>{passed} of {public} checks passed; the rest is graded later</p>\n")
-        }
-        _ => format!("<p>{passed} of {public} public checks passed; {hidden} hidden later</p>\n"),
-    };
-    if grade.late_days > 0 {
-        let (late, free) = (grade.late_days, grade.free_days);
-        text += &format!("<p class=\"late\">{late} days late, {free} of them free</p>\n");
-    }
+    text += &points(result, &entry.grade.stages[at]);
     if let Some(diagnostics) = &result.diagnostics {
         text += &format!("<pre>{}</pre>\n", escape(diagnostics));
     }
-    let own = stage.own.as_ref().filter(|_| hidden == 0);
-    if let Some(own) = own {
+    if let Some(own) = &stage.own {
         text += &match (own.points, &own.reason) {
             (Some(points), _) => {
                 format!(
@@ -109,8 +96,7 @@ fn version(entry: &Entry, stage: &StageRecord, at: usize, config: &Config) -> St
             ),
         };
     }
-    let checks = result.checks.iter().filter(|check| !hides(check));
-    let rows: String = checks.map(check).collect();
+    let rows: String = result.checks.iter().map(check).collect();
     match rows.is_empty() {
         true => text,
         false => format!(
@@ -120,10 +106,50 @@ fn version(entry: &Entry, stage: &StageRecord, at: usize, config: &Config) -> St
     }
 }
 
-fn check(check: &CheckResult) -> String {
+/// How a version's number comes about: the checks, its weight, the days.
+fn points(result: &StageVerdict, grade: &StageGrade) -> String {
+    let passed = |check: &&CheckVerdict| check.outcome == Outcome::Pass;
+    let passed = result.checks.iter().filter(passed).count();
+    let mut text = format!("<p>{passed} of {} checks passed", result.checks.len());
+    let Some(score) = grade.score else {
+        return text + "; the rest is graded later</p>\n";
+    };
+    let _ = write!(text, ": {} of {} points", result.points, result.of);
+    if !result.announced.is_none() {
+        let _ = write!(text, "; {}", result.announced);
+    }
+    text += "</p>\n";
+    if grade.of != f64::from(result.of) {
+        let (raw, of) = (shown(grade.raw), shown(grade.of));
+        let _ = writeln!(text, "<p>In the grade these count as {raw} of {of}.</p>");
+    }
+    if grade.late_days > 0 {
+        let days = match grade.late_days {
+            1 => String::from("1 day"),
+            late => format!("{late} days"),
+        };
+        let free = match grade.free_days {
+            0 => String::new(),
+            free => format!(", {free} free"),
+        };
+        let cost = shown(grade.penalty);
+        let _ = writeln!(
+            text,
+            "<p class=\"late\">{days} late{free}: less {cost}.</p>"
+        );
+    }
+    let (score, of) = (shown(score), shown(grade.of));
+    text + &format!("<p><strong>{score} of {of} points</strong></p>\n")
+}
+
+fn check(check: &CheckVerdict) -> String {
     let class = match check.outcome {
         Outcome::Pass => "passed",
         _ => "failed",
+    };
+    let outcome = match (check.outcome, &check.reason) {
+        (Outcome::Skipped, Some(reason)) => format!("{}: {}", word(check), escape(reason)),
+        _ => word(check).to_string(),
     };
     let told = match check.outcome {
         Outcome::Pass => escape(&check.tests),
@@ -136,7 +162,7 @@ fn check(check: &CheckResult) -> String {
     format!(
         "<tr><td>{}<br>{told}</td><td class=\"{class}\">{}</td><td class=\"n\">{}/{}</td></tr>\n",
         escape(&check.name),
-        word(check),
+        outcome,
         check.points,
         check.of
     )
@@ -218,9 +244,25 @@ fn failures(class: &Class) -> String {
     )
 }
 
+/// What differs on the student's own earlier versions; nothing if nothing does.
+fn own(stage: &StageRecord) -> String {
+    let said = match &stage.own {
+        Some(own) => match own.points {
+            None => String::from("own: not tried"),
+            Some(_) if own.differs.is_empty() => return String::new(),
+            Some(points) => format!("own: {points} of {}", stage.result.of),
+        },
+        None => return String::new(),
+    };
+    format!("<br><small>{said}</small>")
+}
+
 /// Everybody with everything.
 fn table(class: &Class) -> String {
-    let mut text = String::from("<h2>Students</h2>\n<table>\n<tr><th>student</th>");
+    let mut text = String::from(
+        "<h2>Students</h2>\n<p>own: the points \
+        on the student's own earlier versions, where these are others than on the reference.</p>\n<table>\n<tr><th>student</th>",
+    );
     let longest = class
         .entries
         .iter()
@@ -236,8 +278,9 @@ fn table(class: &Class) -> String {
             text,
             "<tr><td><a href=\"students/{name}.html\">{name}</a></td>"
         );
-        for stage in &entry.grade.stages {
-            let _ = write!(text, "<td class=\"n\">{}</td>", points(stage.score));
+        for (grade, stage) in entry.grade.stages.iter().zip(&entry.record.stages) {
+            let (score, own) = (points(grade.score), own(stage));
+            let _ = write!(text, "<td class=\"n\">{score}{own}</td>");
         }
         let state = match entry.record.state {
             State::Graded if entry.record.has_errors() => "the host failed",

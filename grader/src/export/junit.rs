@@ -3,7 +3,8 @@
 use super::markup::escape;
 use super::{Entry, told, word};
 use crate::batch::config::Config;
-use crate::batch::record::{CheckResult, Outcome, StageRecord};
+use crate::batch::record::{StageRecord, State};
+use crate::verdict::{CheckVerdict, Outcome};
 use std::fmt::Write;
 
 /// How cases came out.
@@ -20,7 +21,7 @@ pub(super) fn junit(entry: &Entry, config: &Config) -> String {
     let mut all = Counts::default();
     let mut suites = String::new();
     for stage in &entry.record.stages {
-        let (suite, counts) = suite(stage, config);
+        let (suite, counts) = suite(entry, stage, config);
         suites += &suite;
         all.tests += counts.tests;
         all.failures += counts.failures;
@@ -45,8 +46,10 @@ fn attributes(counts: &Counts) -> String {
     )
 }
 
-fn suite(stage: &StageRecord, config: &Config) -> (String, Counts) {
+fn suite(entry: &Entry, stage: &StageRecord, config: &Config) -> (String, Counts) {
     let result = &stage.result;
+    // Then the record's "not handed in" is not known either.
+    let host_failed = entry.record.state == State::Error;
     let mut counts = Counts::default();
     let mut cases = String::new();
     for check in &result.checks {
@@ -60,20 +63,29 @@ fn suite(stage: &StageRecord, config: &Config) -> (String, Counts) {
         );
     }
     if result.checks.is_empty() {
-        counts = Counts {
-            tests: 1,
-            skipped: 1,
-            ..Counts::default()
+        counts.tests = 1;
+        let body = match host_failed {
+            true => {
+                counts.errors = 1;
+                let why = entry.record.reason.as_deref().unwrap_or_default();
+                format!("<error message=\"the host failed: {}\"/>", escape(why))
+            }
+            false => {
+                counts.skipped = 1;
+                let why = result.diagnostics.as_deref().unwrap_or_default();
+                format!("<skipped message=\"{}\"/>", escape(why))
+            }
         };
+        let name = if host_failed { "graded" } else { "handed in" };
         let _ = writeln!(
             cases,
-            "    <testcase name=\"handed in\" classname=\"{}\" time=\"0\"><skipped message=\"{}\"/></testcase>",
+            "    <testcase name=\"{name}\" classname=\"{}\" time=\"0\">{body}</testcase>",
             escape(&result.stage),
-            escape(result.diagnostics.as_deref().unwrap_or_default()),
         );
     }
     let of = format!("{} of {} points", result.points, result.of);
     let points = match config.hides_any(&result.stage) {
+        _ if host_failed || result.has_errors() => String::from("not graded yet: the host failed"),
         true => String::from("some checks are hidden until later"),
         false => of,
     };
@@ -86,13 +98,13 @@ fn suite(stage: &StageRecord, config: &Config) -> (String, Counts) {
         escape(&points),
     );
     text += &cases;
-    if let Some(diagnostics) = &result.diagnostics {
+    if let Some(diagnostics) = result.diagnostics.as_ref().filter(|_| !host_failed) {
         let _ = writeln!(text, "    <system-out>{}</system-out>", escape(diagnostics));
     }
     (text + "  </testsuite>\n", counts)
 }
 
-fn body(stage: &StageRecord, check: &CheckResult, config: &Config, counts: &mut Counts) -> String {
+fn body(stage: &StageRecord, check: &CheckVerdict, config: &Config, counts: &mut Counts) -> String {
     if config.hides(&stage.result.stage, &check.name) {
         counts.skipped += 1;
         return String::from("<skipped message=\"hidden until later\"/>");

@@ -19,7 +19,7 @@ pub(super) fn printable(text: &str) -> String {
 }
 
 /// `text` so that it means itself, between tags and within quotes.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in printable(text).chars() {
         match letter {

@@ -4,8 +4,9 @@
 //! An export only says again what the records say. It gives no points, and what a
 //! student wrote or made the grader say is escaped wherever it stands.
 //!
-//! A check that the course [hides](Config::hides) counts everywhere; in what is
-//! made for students its outcome does not stand.
+//! What is made for students (Gradescope, Classroom 50, their own pages) has
+//! nothing of a check that the course [hides](Config::hides), and no sum in which it
+//! counts: see [`seen`]. The rest is for the instructor.
 
 mod classroom50;
 mod gradebook;
@@ -14,17 +15,21 @@ mod html;
 mod json;
 mod junit;
 mod markup;
+mod seen;
 mod similarity;
 
 use crate::batch::config::Config;
-use crate::batch::record::{CheckResult, Outcome, Record, StageRecord};
+use crate::batch::record::{Record, StageRecord};
 use crate::batch::roster::{Roster, Student};
 use crate::batch::score::{Grade, grade};
 use crate::batch::time::Moment;
 use crate::error::LabError;
+use crate::verdict::{CheckVerdict, Outcome};
 use crate::workspace::Workspace;
+use std::collections::BTreeSet;
 use std::path::Path;
 
+pub(crate) use markup::escape;
 pub use similarity::similarity;
 
 /// A class with its grades.
@@ -80,16 +85,29 @@ impl Class {
     }
 
     /// A `results.json` for each student, and the zip file with which the course
-    /// system grades by itself.
+    /// system grades by itself: these versions, by the `rules` (a file).
     ///
     /// # Errors
     /// If they cannot be written.
-    pub fn gradescope(&self, workspace: &Workspace, out: &Path) -> Result<(), LabError> {
+    pub fn gradescope(
+        &self,
+        workspace: &Workspace,
+        rules: Option<&Path>,
+        out: &Path,
+    ) -> Result<(), LabError> {
         for entry in &self.entries {
             let path = out.join(&entry.record.submission).join("results.json");
             write(&path, &pretty(&gradescope::results(entry, &self.config)))?;
         }
-        gradescope::bundle(workspace, &out.join("autograder.zip"))
+        let out = out.join("autograder.zip");
+        gradescope::bundle(workspace, rules, &self.versions(), &out)
+    }
+
+    /// The versions that were graded, in their order.
+    fn versions(&self) -> Vec<&str> {
+        let stages = self.entries.iter().flat_map(|entry| &entry.record.stages);
+        let names: BTreeSet<_> = stages.map(|stage| &*stage.result.stage).collect();
+        names.into_iter().collect()
     }
 
     /// A `result.json` for each student whose grade is known.
@@ -126,7 +144,8 @@ impl Class {
         write(&out.join("class.html"), &html::class(self))?;
         for entry in &self.entries {
             let path = out.join(format!("students/{}.html", entry.record.submission));
-            write(&path, &html::student(entry, &self.config))?;
+            let page = html::student(&seen::seen(entry, &self.config));
+            write(&path, &page)?;
         }
         Ok(())
     }
@@ -139,7 +158,7 @@ impl Entry {
         let own = own.and_then(|time| Moment::parse(time).ok());
         let time = student.time.or(own);
         Entry {
-            grade: grade(&record, config, time),
+            grade: grade(&record, config, |stage| student.handed_in(&record, stage)),
             student,
             time,
             record,
@@ -147,14 +166,14 @@ impl Entry {
     }
 
     /// Every check with its version.
-    fn checks(&self) -> impl Iterator<Item = (&StageRecord, &CheckResult)> {
+    fn checks(&self) -> impl Iterator<Item = (&StageRecord, &CheckVerdict)> {
         let stages = self.record.stages.iter();
         stages.flat_map(|stage| stage.result.checks.iter().map(move |check| (stage, check)))
     }
 }
 
 /// What there is to say about a check, as plain text.
-fn told(check: &CheckResult) -> String {
+fn told(check: &CheckVerdict) -> String {
     let mut lines = vec![format!("tests: {}", check.tests)];
     lines.extend(
         check
@@ -177,8 +196,8 @@ fn told(check: &CheckResult) -> String {
 }
 
 /// One word for how a check came out.
-fn word(check: &CheckResult) -> &'static str {
-    let is_hole = |check: &CheckResult| {
+fn word(check: &CheckVerdict) -> &'static str {
+    let is_hole = |check: &CheckVerdict| {
         let failure = check.failure.as_ref();
         failure.is_some_and(|failure| failure.not_yet.is_some())
     };
@@ -186,7 +205,7 @@ fn word(check: &CheckResult) -> &'static str {
         Outcome::Pass => "passed",
         Outcome::Fail if is_hole(check) => "not yet",
         Outcome::Fail => "failed",
-        Outcome::Skipped => "skipped",
+        Outcome::Skipped => "not made",
         Outcome::Error => "not graded",
     }
 }

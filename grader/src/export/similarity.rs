@@ -16,17 +16,18 @@ use crate::workspace::{Workspace, files_below};
 use std::path::Path;
 
 /// Writes the folder for the submissions in `handed_in`, and says how many
-/// there are.
+/// there are. The versions that were handed out solved are `revealed`.
 ///
 /// # Errors
 /// If they cannot be read, or the folder cannot be written.
 pub fn similarity(
     class: &Class,
     workspace: &Workspace,
+    revealed: &[&Stage],
     handed_in: &Path,
     out: &Path,
 ) -> Result<usize, LabError> {
-    base(workspace, &out.join("base"))?;
+    base(workspace, revealed, &out.join("base"))?;
     let mut table = csv::line(["filename", "label", "created_at", "full_name"]);
     let mut count = 0;
     for submission in discover(handed_in)? {
@@ -54,8 +55,9 @@ pub fn similarity(
     Ok(count)
 }
 
-/// What everybody was given: the stages with their stubs.
-fn base(workspace: &Workspace, out: &Path) -> Result<(), LabError> {
+/// What everybody was given: the stages with their stubs, those that were
+/// `revealed` with their solutions.
+fn base(workspace: &Workspace, revealed: &[&Stage], out: &Path) -> Result<(), LabError> {
     let failed = |error: &dyn std::fmt::Display| {
         LabError::infrastructure("the clean tree cannot be read", error)
     };
@@ -63,7 +65,12 @@ fn base(workspace: &Workspace, out: &Path) -> Result<(), LabError> {
         let sources = stage.sources(workspace);
         for file in files_below(&sources).map_err(|error| failed(&error))? {
             let text = std::fs::read_to_string(&file).map_err(|error| failed(&error))?;
-            let given = markers::strip(&text).map_err(|error| failed(&error))?;
+            let solved = revealed.iter().any(|one| one.name == stage.name);
+            let given = match solved {
+                true => markers::solve(&text),
+                false => markers::strip(&text),
+            };
+            let given = given.map_err(|error| failed(&error))?;
             let name = file.strip_prefix(&sources).unwrap_or(&file);
             if let Some(given) = given {
                 write(&out.join(stage.package).join("src").join(name), &given)?;

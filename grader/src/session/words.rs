@@ -141,6 +141,7 @@ fn host_frame_in_words(frame: &HostFrame, symbols: &Symbols) -> Option<Line> {
         HostFrame::Ended(ended) => {
             Some(("vm", format!("{} has ended: {}", ended.vm, ended.ending)))
         }
+        HostFrame::Holds(holds) => Some(("lock", format!("{} keeps the lock", holds.vcpu))),
         HostFrame::Violation(wrong) => Some(("wrong", format!("{} {}", wrong.vcpu, wrong.what))),
         HostFrame::Lost(lost) => Some(("wrong", lost.wrong.clone())),
         HostFrame::GivenUp(why) => Some(("stand", given_up(*why))),
@@ -270,6 +271,7 @@ fn given_up(why: GivenUp) -> String {
     String::from(match why {
         GivenUp::StandsStill => "stopped: the same things happen again and again at one time",
         GivenUp::RunsOn => "stopped: the guest ran on, long after its time was over",
+        GivenUp::OnlyTraps => "stopped: the guest traps at nearly every instruction, without end",
     })
 }
 

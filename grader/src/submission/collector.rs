@@ -1,10 +1,9 @@
 //! Collects the sources of a submission, within bounds.
 
 use super::place::{Place, place};
+use crate::fingerprint;
 use crate::stages::Stage;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::io::{self, Read};
 
 /// Bytes of one source file; the largest of the reference has a tenth of it.
@@ -41,23 +40,8 @@ impl Taken {
 
     /// A fingerprint of the sources of one version: equal if and only if they are.
     pub fn fingerprint(&self, stage: &Stage) -> String {
-        fingerprint(self.of(stage).flat_map(|(name, text)| [name, text]))
+        fingerprint::of_texts(self.of(stage).flat_map(|(name, text)| [name, text]))
     }
-}
-
-/// The SHA-256 of a list of texts, in which no two lists are mixed up.
-pub(crate) fn fingerprint<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
-    let mut hash = Sha256::new();
-    for text in texts {
-        hash.update((text.len() as u64).to_le_bytes());
-        hash.update(text);
-    }
-    let mut digits = String::new();
-    for byte in hash.finalize() {
-        // Writing to a string cannot fail.
-        let _ = write!(digits, "{byte:02x}");
-    }
-    digits
 }
 
 /// What an entry of a submission is.

@@ -16,7 +16,6 @@ mod place;
 pub mod refusal;
 
 pub use collector::Taken;
-pub(crate) use collector::fingerprint;
 pub(crate) use name::harmless;
 
 use crate::error::LabError;
@@ -48,6 +47,8 @@ pub enum Origin {
     },
     /// A repository that the program `git` can clone: a path or an address.
     Git(String),
+    /// A file of a kind that is not read: why.
+    Unread(String),
     /// The roster names the student, and nothing was handed in.
     Missing,
 }
@@ -58,22 +59,60 @@ pub enum Origin {
 /// # Errors
 /// If the folder cannot be read, or two entries have the same name.
 pub fn discover(folder: &Path) -> Result<Vec<Submission>, LabError> {
-    let shown = folder.display();
-    let failed = |error| LabError::Usage(format!("'{shown}' cannot be read: {error}"));
     let mut found = BTreeMap::new();
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
+    for path in entries(folder)? {
         let Some(Submission { name, origin }) = recognise(&path) else {
             continue;
         };
         if found.insert(name.clone(), origin).is_some() {
             return Err(LabError::Usage(format!(
-                "'{shown}' holds two submissions called '{name}': rename one"
+                "'{}' holds two submissions called '{name}': rename one",
+                folder.display()
             )));
         }
     }
     let submission = |(name, origin)| Submission { name, origin };
     Ok(found.into_iter().map(submission).collect())
+}
+
+/// The files in a folder that [`discover`] passes over since nothing reads their
+/// kind: each as a submission whose [origin](Origin::Unread) says so.
+///
+/// # Errors
+/// If the folder cannot be read.
+pub fn unread(folder: &Path) -> Result<Vec<Submission>, LabError> {
+    let unread = |path: PathBuf| {
+        let file = path.file_name()?.to_string_lossy();
+        if file.starts_with('.') || recognise(&path).is_some() {
+            return None;
+        }
+        let stem = path.file_stem()?.to_string_lossy();
+        Some(Submission {
+            name: name::harmless(stem.strip_suffix(".tar").unwrap_or(&stem)),
+            origin: Origin::Unread(format!(
+                "{}: neither a folder, nor .zip, .tar, .tar.gz, .tgz, .giturl",
+                file.escape_debug()
+            )),
+        })
+    };
+    Ok(entries(folder)?.into_iter().filter_map(unread).collect())
+}
+
+/// What is in a folder, sorted by name.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, LabError> {
+    let shown = folder.display();
+    let failed = |error| LabError::Usage(format!("'{shown}' cannot be read: {error}"));
+    let entries = std::fs::read_dir(folder).map_err(failed)?;
+    let paths = entries.map(|entry| Ok(entry.map_err(failed)?.path()));
+    let mut paths = paths.collect::<Result<Vec<_>, _>>()?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// `name` without an ending, in whatever case it is written.
+fn without<'a>(name: &'a str, end: &str) -> Option<&'a str> {
+    let (start, found) = name.split_at_checked(name.len().checked_sub(end.len())?)?;
+    found.eq_ignore_ascii_case(end).then_some(start)
 }
 
 /// The submission that a folder's entry is; `None` for a file of another kind.
@@ -82,12 +121,12 @@ fn recognise(path: &Path) -> Option<Submission> {
     if file_name.starts_with('.') {
         return None;
     }
-    let called = |end: &str| file_name.strip_suffix(end).map(name::harmless);
+    let called = |end: &str| without(&file_name, end).map(name::harmless);
     let path_buf = || path.to_path_buf();
     if path.is_dir() {
         let is_bare = path.join("HEAD").is_file() && path.join("objects").is_dir();
         return Some(Submission {
-            name: name::harmless(file_name.strip_suffix(".git").unwrap_or(&file_name)),
+            name: name::harmless(without(&file_name, ".git").unwrap_or(&file_name)),
             origin: match is_bare {
                 true => Origin::Git(path.to_string_lossy().into_owned()),
                 false => Origin::Folder(path_buf()),
@@ -132,13 +171,44 @@ impl Submission {
     /// # Errors
     /// If nothing can be.
     pub fn take(&self) -> Result<Taken, Untaken> {
+        let taken = self.take_any()?;
+        if !taken.files.is_empty() || !taken.notes.is_empty() {
+            return Ok(taken);
+        }
+        let why = "nothing of stages/ in it: no file 'stages/VERSION/src/….rs'";
+        Err(Untaken::Unreadable(String::from(why)))
+    }
+
+    fn take_any(&self) -> Result<Taken, Untaken> {
         match &self.origin {
-            Origin::Folder(path) => folder::take(path),
+            Origin::Folder(path) => take_folder(path),
             Origin::Zip(path) => archive::take_zip(path),
             Origin::Tar { path, gzip } => archive::take_tar(path, *gzip),
             Origin::Git(address) => git::take(address),
+            Origin::Unread(why) => Err(Untaken::Unreadable(format!("not read: {why}"))),
             Origin::Missing => Err(Untaken::Missing),
         }
+    }
+}
+
+/// Takes a folder, or if there is no source in it, the only archive that lies there:
+/// course systems hand out a folder for each student, with what was uploaded.
+fn take_folder(path: &Path) -> Result<Taken, Untaken> {
+    let taken = folder::take(path)?;
+    let is_file = |path: &PathBuf| path.symlink_metadata().is_ok_and(|data| data.is_file());
+    let entries = match taken.files.is_empty() {
+        true => entries(path).unwrap_or_default(),
+        false => Vec::new(),
+    };
+    let submissions = entries.iter().filter(|path| is_file(path));
+    let origins = submissions.filter_map(|path| Some(recognise(path)?.origin));
+    let archives: Vec<_> = origins
+        .filter(|origin| matches!(origin, Origin::Zip(_) | Origin::Tar { .. }))
+        .collect();
+    match &archives[..] {
+        [Origin::Zip(path)] => archive::take_zip(path),
+        [Origin::Tar { path, gzip }] => archive::take_tar(path, *gzip),
+        _ => Ok(taken),
     }
 }
 

@@ -71,6 +71,57 @@ fn folder_zip_tar_and_compressed_tar_give_the_same() {
 }
 
 #[test]
+fn an_ending_counts_in_any_case_and_a_file_of_another_kind_is_named() {
+    let folder = folder();
+    for file in ["ada.ZIP", "bob.Tar.GZ", "kim.rar", "lee.tar.xz", "notes"] {
+        fs::write(folder.path().join(file), "").unwrap();
+    }
+    fs::write(folder.path().join(".DS_Store"), "").unwrap();
+    let names = |found: &[Submission]| -> Vec<String> {
+        found.iter().map(|one| one.name.clone()).collect()
+    };
+    let found = discover(folder.path()).unwrap();
+    assert_eq!(names(&found), ["ada", "bob"]);
+    let unread = unread(folder.path()).unwrap();
+    assert_eq!(names(&unread), ["kim", "lee", "notes"]);
+    let Err(Untaken::Unreadable(why)) = unread[0].take() else {
+        panic!("it is not read");
+    };
+    assert!(why.contains("kim.rar: neither"), "{why}");
+}
+
+#[test]
+fn the_only_archive_in_a_folder_is_taken() {
+    let folder = folder();
+    let ada = folder
+        .path()
+        .join("Ada Lovelace_123_assignsubmission_file_");
+    fs::create_dir(&ada).unwrap();
+    zip(&ada.join("lab.zip"), |zip| put(zip, LIB, b"fn a() {}"));
+    fs::write(ada.join("notes.txt"), "hello").unwrap();
+    let submission = recognise(&ada).unwrap();
+    assert_eq!(submission.name, "Ada_Lovelace_123_assignsubmission_file_");
+    assert_eq!(submission.take().unwrap().files[LIB], "fn a() {}");
+    zip(&ada.join("older.zip"), |zip| put(zip, LIB, b"fn b() {}"));
+    assert!(matches!(submission.take(), Err(Untaken::Unreadable(_))));
+}
+
+#[test]
+fn what_has_nothing_of_the_stages_is_unreadable() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("empty")).unwrap();
+    zip(&folder.path().join("other.zip"), |zip| {
+        put(zip, "src/lib.rs", b"fn a() {}");
+    });
+    for submission in discover(folder.path()).unwrap() {
+        let Err(Untaken::Unreadable(why)) = submission.take() else {
+            panic!("there is nothing to take of {submission:?}");
+        };
+        assert!(why.contains("nothing of stages/ in it"), "{why}");
+    }
+}
+
+#[test]
 fn a_path_with_dots_in_a_zip_is_left_out_with_a_note() {
     let folder = folder();
     let submission = zip(&folder.path().join("a.zip"), |zip| {

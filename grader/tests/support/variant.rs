@@ -80,11 +80,20 @@ impl Variant {
 }
 
 /// Builds and grades all variants, as many at a time as there are cores, and
-/// gives their verdicts in the same order.
-pub fn grade_all(scratch: &Scratch, variants: &[Variant]) -> Vec<StageVerdict> {
+/// gives their verdicts in the same order. `told` hears of each when it is there.
+pub fn grade_all(
+    scratch: &Scratch,
+    variants: &[Variant],
+    mut told: impl FnMut(usize, &StageVerdict),
+) -> Vec<StageVerdict> {
     build(&scratch.workspace, variants);
     let grade = |variant: &Variant| grade(scratch, variant);
-    let verdicts = workers::in_order(workers::all_cores(), variants, grade, |_| ());
+    let mut index = 0;
+    let hear = |verdict: &StageVerdict| {
+        told(index, verdict);
+        index += 1;
+    };
+    let verdicts = workers::in_order(workers::all_cores(), variants, grade, hear);
     verdicts.expect("verdicts")
 }
 
@@ -98,7 +107,7 @@ fn grade(scratch: &Scratch, variant: &Variant) -> Result<StageVerdict, LabError>
 }
 
 /// One build for all. One that does not compile shows in its own verdict.
-fn build(workspace: &Workspace, variants: &[Variant]) {
+pub fn build(workspace: &Workspace, variants: &[Variant]) {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
     command
         .current_dir(&workspace.root)

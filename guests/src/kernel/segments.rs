@@ -37,6 +37,10 @@ const TSS_SIZE: usize = 104;
 pub const FULL_TSS: u16 = (TSS_SIZE - 1) as u16;
 /// Offset of the kernel's stack pointer in the TSS.
 pub const RSP0: i32 = 4;
+/// Offset of the first interrupt stack pointer in the TSS.
+const IST1: usize = 36;
+/// The limit of a TSS that ends with the seventh of them.
+pub const STACKS_ONLY: u16 = (IST1 + 7 * 8 - 1) as u16;
 /// Offset of the distance to the I/O permission map: with one that points
 /// behind the TSS there is no map, and user code may use no port.
 const IO_MAP: i32 = 102;
@@ -72,6 +76,11 @@ pub fn load_task(asm: &mut Asm, limit: u16) {
         ; mov eax, i32::from(TASK)
         ; ltr ax
     );
+}
+
+/// Makes RAX the interrupt stack of this number, from 1 to 7.
+pub fn set_interrupt_stack(asm: &mut Asm, number: usize) {
+    x64!(asm ; mov [->tss + (IST1 + 8 * (number - 1)) as isize], rax);
 }
 
 /// Makes RAX the stack for interrupts and exceptions in user mode.

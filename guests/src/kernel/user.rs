@@ -45,11 +45,12 @@ pub const USER_FLAGS: i32 = 0x202;
 /// closed.
 const CLEARED_FLAGS: u64 = 1 << 8 | 1 << 9 | 1 << 10;
 
-/// Machine-specific registers.
-const EFER: u32 = 0xc000_0080;
+/// Whether `syscall` is allowed, in its lowest bit.
+pub const EFER: u32 = 0xc000_0080;
 const STAR: u32 = 0xc000_0081;
 const LSTAR: u32 = 0xc000_0082;
-const FMASK: u32 = 0xc000_0084;
+/// The flags that `syscall` clears.
+pub const FMASK: u32 = 0xc000_0084;
 /// The base of FS, which user code often uses for its thread's own data.
 pub const FS_BASE: u32 = 0xc000_0100;
 /// The base of GS.

@@ -18,7 +18,7 @@ static GUESTS: [&[Guest]; 8] = [
     &[masked::GUEST],
     &[exceptions::GUEST],
     &[storm::GUEST],
-    &[dead_halt::GUEST],
+    &dead_halt::GUESTS,
     &missing_gate::GUESTS,
     &broken::GUESTS,
 ];

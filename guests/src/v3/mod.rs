@@ -1,18 +1,22 @@
 //! Version 3's guests: a user thread, system calls, and what keeps it in.
 
 mod broken;
+mod interrupt_stack;
 mod intruder;
 mod kernel;
+mod model_specific;
 mod segments;
 mod user;
 
 use crate::catalogue::Guest;
 
 /// The guests of version 3, in the order in which to try them.
-static GUESTS: [&[Guest]; 4] = [
+static GUESTS: [&[Guest]; 6] = [
     &[user::GUEST],
     &[segments::GUEST],
     &[intruder::GUEST],
+    &[model_specific::GUEST],
+    &[interrupt_stack::GUEST],
     &broken::GUESTS,
 ];
 

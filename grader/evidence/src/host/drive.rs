@@ -85,7 +85,7 @@ impl<H: Hypervisor> Driven<'_, H> {
             books.lock().ending = Some(ending);
             self.watch
                 .writer
-                .put(&Frame::Ended(Ended { vm, time, ending }));
+                .put(Frame::Ended(Ended { vm, time, ending }));
         }
     }
 
@@ -104,7 +104,7 @@ impl<H: Hypervisor> Driven<'_, H> {
         if let (Ok(()), Some(end)) = (&done, end) {
             reporter.report(end);
         }
-        self.watch.writer.put(&Frame::CarriedOut(CarriedOut {
+        self.watch.writer.put(Frame::CarriedOut(CarriedOut {
             time,
             deed,
             refused: done.err(),

@@ -1,6 +1,6 @@
 //! The trusted eye on a vCPU.
 
-use super::frame::Violation;
+use super::frame::{Holds, Violation};
 use super::watch::{Phase, Seen, Watch};
 use crate::engine::{EngineCpu, Told};
 use common::trace::VcpuName;
@@ -77,6 +77,10 @@ impl Eye {
         seen.left = pcpu.now;
         seen.emulated = told.emulated;
         remember(seen, pcpu);
+        if self.watch.vms[self.name.vm as usize].holds_lock(self.name.vcpu) {
+            let (vcpu, time) = (self.name, pcpu.now);
+            self.watch.writer.holds(Holds { vcpu, time });
+        }
         if ends_the_vm(exit) {
             let books = &mut *self.watch.vms[self.name.vm as usize].books.lock();
             books.phase = Phase::Ended;

@@ -30,6 +30,8 @@ pub enum Frame {
     /// Something happened. Entries, and traps that only end them, are left out:
     /// they are the stepper's affair.
     Record(Record),
+    /// A vCPU came back while the guest's lock was its own.
+    Holds(Holds),
     /// A guest wrote to its console.
     Console {
         /// Whose.
@@ -55,6 +57,16 @@ pub enum Frame {
     Vm(Box<VmEnd>),
     /// The last frame of a run: it is over and the runner still stands.
     End(End),
+}
+
+/// A vCPU came back from its physical CPU while the guest's lock was its own: so
+/// says the guest, in its variable [`LOCK_OWNER`](super::LOCK_OWNER).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holds {
+    /// Which.
+    pub vcpu: VcpuName,
+    /// When, by the clock of its physical CPU.
+    pub time: Time,
 }
 
 /// Something that the version was asked for, and what it said.

@@ -28,9 +28,11 @@ mod writer;
 pub use drive::Hypervisor;
 pub use eye::{Eye, What};
 pub use frame::{
-    Account, CarriedOut, Claim, End, Ended, Frame, Lost, Outcome, SCHEMA, VcpuEnd, Violation, VmEnd,
+    Account, CarriedOut, Claim, End, Ended, Frame, Holds, Lost, Outcome, SCHEMA, VcpuEnd,
+    Violation, VmEnd,
 };
 pub use reader::{Evidence, Reader, RunEvidence};
 pub use scenario::{Command, Deed, Order, Policy, Scenario, VmSetup};
 pub use stand::{Host, VcpuParts, VmParts, main};
+pub use watch::LOCK_OWNER;
 pub use writer::CONSOLE_BOUND;

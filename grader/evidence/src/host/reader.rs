@@ -1,6 +1,6 @@
 //! Reads the evidence about many VMs, whole or while it grows.
 
-use super::frame::{CarriedOut, End, Ended, Frame, Lost, SCHEMA, Violation, VmEnd};
+use super::frame::{CarriedOut, End, Ended, Frame, Holds, Lost, SCHEMA, Violation, VmEnd};
 use crate::frame::{GivenUp, Panic};
 use crate::lines::LinesIn;
 use common::trace::Record;
@@ -26,6 +26,8 @@ pub struct RunEvidence {
     /// What happened, up to the scenario's bound, in the order in which it was
     /// reported: of each physical CPU in the order of its time.
     pub records: Vec<Record>,
+    /// When vCPUs came back with a lock of their guest, up to the same bound.
+    pub holds: Vec<Holds>,
     /// What each VM wrote to its console, up to
     /// [`CONSOLE_BOUND`](super::CONSOLE_BOUND).
     pub consoles: BTreeMap<u32, Vec<u8>>,
@@ -104,6 +106,7 @@ impl RunEvidence {
         RunEvidence {
             seed: 0,
             records: Vec::new(),
+            holds: Vec::new(),
             consoles: BTreeMap::new(),
             commands: Vec::new(),
             ended: Vec::new(),
@@ -121,6 +124,7 @@ impl RunEvidence {
         match frame {
             Frame::Begin { .. } | Frame::Run { .. } => {}
             Frame::Record(record) => self.records.push(record),
+            Frame::Holds(holds) => self.holds.push(holds),
             Frame::Console { vm, bytes } => self.consoles.entry(vm).or_default().extend(bytes.0),
             Frame::CarriedOut(done) => self.commands.push(done),
             Frame::Ended(ended) => self.ended.push(ended),

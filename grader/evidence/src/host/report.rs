@@ -60,7 +60,7 @@ impl Reporter<'_> {
         let books = &self.watch.vms[end.vm as usize].books;
         if !std::mem::replace(&mut books.lock().reported, true) {
             self.watch.release_console(end.vm);
-            self.watch.writer.put(&Frame::Vm(Box::new(end)));
+            self.watch.writer.put(Frame::Vm(Box::new(end)));
         }
     }
 

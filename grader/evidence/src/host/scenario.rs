@@ -34,6 +34,9 @@ pub struct Scenario {
     pub records: u64,
     /// Seed of the garbage that the registers hold at first.
     pub garbage: u64,
+    /// Write the evidence down when all is over, and not at each event: so recording
+    /// disturbs the run less, and a process that dies leaves nothing.
+    pub hold: bool,
     /// Count everything, and say how long it took.
     pub measure: bool,
     /// Seconds of the host's CPU after which the runner is killed.
@@ -199,6 +202,7 @@ impl Scenario {
             policy: Policy::None,
             records: crate::Scenario::RECORDS,
             garbage: 1,
+            hold: false,
             measure: false,
             patience: crate::Scenario::PATIENCE,
         }

@@ -75,9 +75,9 @@ pub fn main(
 ) -> ExitCode {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     let done = match &arguments[..] {
-        [scenario, evidence] => report(prepare, interp, kvm, scenario, evidence),
+        [scenario, evidence] => report(prepare, &interp, &kvm, scenario, evidence),
         [word, scenario, socket] if word.as_os_str() == "session" => {
-            look(prepare, interp, scenario, socket)
+            look(prepare, &interp, scenario, socket)
         }
         _ => Err("usage: SCENARIO EVIDENCE (`cargo lab run` calls this for you)".into()),
     };
@@ -90,10 +90,12 @@ pub fn main(
     }
 }
 
+/// It is the same for all versions, so it is compiled here, and not with each of
+/// their runners.
 fn report(
     prepare: Prepare,
-    interp: impl Fn(Host<Box<dyn Cpu>>),
-    kvm: impl Fn(Host<HostCpu>),
+    interp: &dyn Fn(Host<Box<dyn Cpu>>),
+    kvm: &dyn Fn(Host<HostCpu>),
     scenario: &Path,
     evidence: &Path,
 ) -> Result<(), Box<dyn Error>> {
@@ -111,13 +113,13 @@ fn report(
         });
         writer.run(order.seed().unwrap_or(0));
         let ran = catch_unwind(AssertUnwindSafe(|| match scenario.engine {
-            Engine::Interp => Host::new(&scenario, &images, &writer, prepare, None).map(&interp),
-            Engine::Kvm => Host::new(&scenario, &images, &writer, prepare, None).map(&kvm),
+            Engine::Interp => Host::new(&scenario, &images, &writer, prepare, None).map(interp),
+            Engine::Kvm => Host::new(&scenario, &images, &writer, prepare, None).map(kvm),
         }));
         match ran {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                writer.put(&Frame::Refused(error.to_string()));
+                writer.put(Frame::Refused(error.to_string()));
                 return Err(error);
             }
             Err(_) => return Ok(()), // the panic is on record
@@ -129,7 +131,7 @@ fn report(
 /// What is there before a run: the guests.
 fn begin(scenario: &Scenario, writer: &Writer) -> Result<Arc<Vec<Image>>, Box<dyn Error>> {
     let panics = writer.clone();
-    report_panics(move |panic| panics.put(&Frame::Panic(panic)));
+    report_panics(move |panic| panics.put(Frame::Panic(panic)));
     let image = |vm: &VmSetup| -> Result<Image, Box<dyn Error>> {
         Ok(Image::parse(&std::fs::read(&vm.image)?)?)
     };
@@ -141,7 +143,7 @@ fn begin(scenario: &Scenario, writer: &Writer) -> Result<Arc<Vec<Image>>, Box<dy
 /// nor in a hurry. Comes back only if the run cannot begin.
 fn look(
     prepare: Prepare,
-    interp: impl Fn(Host<Box<dyn Cpu>>),
+    interp: &dyn Fn(Host<Box<dyn Cpu>>),
     scenario: &Path,
     socket: &Path,
 ) -> Result<(), Box<dyn Error>> {
@@ -159,7 +161,7 @@ fn look(
     let scenario = Arc::new(scenario);
     // A panic is on record.
     catch_unwind(AssertUnwindSafe(|| {
-        Host::new(&scenario, &images, &writer, prepare, Some(&session)).map(&interp)
+        Host::new(&scenario, &images, &writer, prepare, Some(&session)).map(interp)
     }))
     .unwrap_or(Ok(()))?;
     session.over(Time::ZERO, None)
@@ -184,7 +186,8 @@ impl<C: EngineCpu> Host<C> {
                 vcpus.into_iter().map(apart).unzip::<_, _, Vec<_>, Vec<_>>()
             })
             .unzip();
-        let watch = Arc::new(Watch::new(writer.clone(), contexts, scenario));
+        let watch = Watch::new(writer.clone(), contexts, scenario);
+        let watch = Arc::new(watch.with_locks(images, &memories));
         let vms = scenario.vms.iter().zip(starts).zip(0..);
         Ok(Host {
             scenario: Arc::clone(scenario),
@@ -285,7 +288,7 @@ impl<C: EngineCpu> Host<C> {
             let claim = catch_unwind(AssertUnwindSafe(|| driven.hypervisor.claim(vm, now)));
             reporter.report(reporter.look(vm, now, claim.ok().flatten()));
         }
-        watch.writer.put(&Frame::End(End {
+        watch.writer.put(Frame::End(End {
             outcome: outcome.ok().map(Outcome::from),
             clocks,
             records: watch.writer.seen(),

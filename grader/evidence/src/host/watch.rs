@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::{Engine, GivenUp};
 use common::sync::Mutex;
 use common::trace::{Event, Record, Sink, VcpuName};
-use common::{Context, Ending, Time};
+use common::{Context, Ending, Image, Memory, Size, Time};
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::panic::resume_unwind;
@@ -16,6 +16,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// How many of a VM's last records are kept.
 const LAST: usize = 32;
+
+/// The variable in which a guest says which of its vCPUs holds its lock: a number
+/// of 32 bits, and another one than any vCPU's if nobody does.
+pub const LOCK_OWNER: &str = "lock_owner";
 
 /// So many violations are reported of each vCPU: the first says most.
 const VIOLATIONS: u32 = 4;
@@ -44,6 +48,8 @@ pub(crate) struct VmWatch {
     pub(crate) books: Mutex<Books>,
     pub(crate) last: Mutex<VecDeque<Record>>,
     pub(crate) vcpus: Vec<Mutex<Seen>>,
+    /// Where the guest says who holds its lock, if it does.
+    lock: Option<(Memory, u64)>,
 }
 
 /// The stand's own books about a VM.
@@ -106,6 +112,15 @@ impl Watch {
         }
     }
 
+    /// The same, and it looks at the guests' locks.
+    pub(crate) fn with_locks(mut self, images: &[Image], memories: &[Memory]) -> Watch {
+        for ((vm, image), memory) in self.vms.iter_mut().zip(images).zip(memories) {
+            let address = image.symbols.address_of(LOCK_OWNER);
+            vm.lock = address.map(|address| (memory.clone(), address));
+        }
+        self
+    }
+
     /// The VM that ran last on a physical CPU.
     pub(crate) fn last_on(&self, pcpu: usize) -> Option<u32> {
         let vm = self.ran[pcpu].load(Ordering::Relaxed);
@@ -146,7 +161,7 @@ impl Watch {
     pub(crate) fn violation(&self, seen: &mut Seen, violation: Violation) {
         seen.violations += 1;
         if seen.violations <= VIOLATIONS {
-            self.writer.put(&Frame::Violation(violation));
+            self.writer.put(Frame::Violation(violation));
         }
     }
 
@@ -158,7 +173,7 @@ impl Watch {
     /// Reports that somebody is lost.
     pub(crate) fn loses_somebody(&self, lost: Lost) {
         self.lost.store(true, Ordering::Relaxed);
-        self.writer.put(&Frame::Lost(lost));
+        self.writer.put(Frame::Lost(lost));
     }
 
     /// What takes the events of one physical CPU: reports them, keeps the last
@@ -186,7 +201,7 @@ impl Watch {
                 }
                 self.writer.record(&record);
             }
-            self.go_on(clock.look(record.time));
+            self.go_on(clock.look_at(&record));
         })
     }
 
@@ -210,7 +225,7 @@ impl Watch {
     /// Stops a version that gets nowhere.
     fn go_on(&self, gets_nowhere: Option<GivenUp>) {
         if let Some(why) = gets_nowhere {
-            self.writer.put(&Frame::GivenUp(why));
+            self.writer.put(Frame::GivenUp(why));
             resume_unwind(Box::new("given up")); // to the stand
         }
     }
@@ -237,7 +252,15 @@ impl VmWatch {
             books: Mutex::default(),
             last: Mutex::new(VecDeque::with_capacity(LAST)),
             vcpus: contexts.into_iter().map(seen).collect(),
+            lock: None,
         }
+    }
+
+    /// Whether the guest says that this vCPU of it holds its lock.
+    pub(crate) fn holds_lock(&self, vcpu: u8) -> bool {
+        let owner = self.lock.as_ref();
+        let owner = owner.and_then(|(memory, address)| memory.load(*address, Size::Dword));
+        owner == Some(vcpu.into())
     }
 
     fn remember(&self, record: &Record) {

@@ -1,9 +1,10 @@
 //! Writes the evidence about many VMs while they run.
 
-use super::frame::{Frame, SCHEMA};
+use super::frame::{Frame, Holds, SCHEMA};
 use super::scenario::Scenario;
 use crate::Measured;
 use crate::frame::Bytes;
+use crate::held::Held;
 use crate::lines::LinesOut;
 use crate::out::Out;
 use crate::session::Session;
@@ -27,7 +28,7 @@ const TURNS: u64 = 200_000;
 pub(crate) struct Writer(Arc<Mutex<State>>);
 
 struct State {
-    lines: Out,
+    lines: Out<Frame>,
     /// What may be written in each run.
     bounds: Bounds,
     /// What may still be written in this one.
@@ -61,9 +62,12 @@ impl Writer {
                 turns: 0,
             },
         };
-        let lines = LinesOut::create(path, &Frame::Begin { schema })?;
+        let mut held = Held::new(LinesOut::create(path, &Frame::Begin { schema })?);
+        if scenario.hold {
+            held.hold();
+        }
         let tally = scenario.measure.then(Tally::default);
-        Ok(Writer::of(Out::File(lines), bounds, tally))
+        Ok(Writer::of(Out::File(held), bounds, tally))
     }
 
     /// Tells everything to whoever looks at the run.
@@ -75,7 +79,7 @@ impl Writer {
         Writer::of(Out::Session(session.clone()), bounds, None)
     }
 
-    fn of(lines: Out, bounds: Bounds, tally: Option<Tally>) -> Writer {
+    fn of(lines: Out<Frame>, bounds: Bounds, tally: Option<Tally>) -> Writer {
         Writer(Arc::new(Mutex::new(State {
             lines,
             bounds,
@@ -89,7 +93,7 @@ impl Writer {
     pub(crate) fn run(&self, seed: u64) {
         let mut state = self.0.lock();
         (state.seen, state.left) = (0, state.bounds);
-        state.lines.put(&Frame::Run { seed });
+        state.lines.put(Frame::Run { seed });
     }
 
     /// Reports a record, or only counts it if there were too many.
@@ -105,7 +109,16 @@ impl Writer {
         };
         if *left > 0 {
             *left -= 1;
-            state.lines.put(&Frame::Record(*record));
+            state.lines.put(Frame::Record(*record));
+        }
+    }
+
+    /// Reports that a vCPU came back with a lock, unless there were too many
+    /// records already.
+    pub(crate) fn holds(&self, holds: Holds) {
+        let mut state = self.0.lock();
+        if state.left.records > 0 {
+            state.lines.put(Frame::Holds(holds));
         }
     }
 
@@ -113,13 +126,18 @@ impl Writer {
     pub(crate) fn console(&self, vm: u32, bytes: &[u8]) {
         if !bytes.is_empty() {
             let bytes = Bytes(bytes.to_vec());
-            self.put(&Frame::Console { vm, bytes });
+            self.put(Frame::Console { vm, bytes });
         }
     }
 
-    /// Writes any other frame.
-    pub(crate) fn put(&self, frame: &Frame) {
-        self.0.lock().lines.put(frame);
+    /// Writes any other frame. What the run ends with has everything that was held
+    /// back before it.
+    pub(crate) fn put(&self, frame: Frame) {
+        let mut state = self.0.lock();
+        if let Frame::End(_) | Frame::Panic(_) | Frame::GivenUp(_) | Frame::Refused(_) = frame {
+            state.lines.release();
+        }
+        state.lines.put(frame);
     }
 
     /// What was counted, given the rest; `None` if nobody wanted to know.

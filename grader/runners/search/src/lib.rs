@@ -13,7 +13,7 @@ use common::sync::waiting;
 use common::{Pcpu, Time};
 use evidence::Panic;
 use evidence::confine;
-use evidence::search::{Failure, Report, Request, What};
+use evidence::search::{Answer, Failure, Report, Request, What};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 use std::error::Error;
@@ -104,9 +104,9 @@ pub fn asked(scenarios: &[Scenario]) -> Option<ExitCode> {
 
 fn answer(scenarios: &[Scenario], request: &Path, report: &Path) -> Result<(), Box<dyn Error>> {
     let request: Request = serde_json::from_slice(&std::fs::read(request)?)?;
+    let answer = Answer::at(report)?;
     confine::within_folder_of(report)?;
-    let found = search(scenarios, &request);
-    std::fs::write(report, serde_json::to_vec(&found)?)?;
+    answer.leave(&search(scenarios, &request))?;
     Ok(())
 }
 

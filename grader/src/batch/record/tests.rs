@@ -1,4 +1,6 @@
 use super::*;
+use crate::checks::Announced;
+use crate::verdict::{CheckVerdict, FailureReport, Outcome};
 
 /// A made-up record: versions with the points reached, half of which one check
 /// gives and half another, as far as they go.
@@ -25,34 +27,37 @@ fn stage_record(stage: &str, points: u32) -> StageRecord {
     StageRecord {
         fingerprint: String::from("4567"),
         handed_in: true,
-        result: StageResult {
-            stage: stage.to_string(),
-            title: String::from("a title"),
-            engine: String::from("interp"),
+        time: None,
+        result: StageVerdict {
+            stage: stage.to_string().into(),
+            title: "a title".into(),
+            engine: "interp".into(),
             compiles: true,
             diagnostics: None,
             points,
             of: 100,
             skipped: 0,
             checks: vec![check("first", first), check("second", points - first)],
+            first_hole: None,
+            announced: Announced::default(),
         },
         own: None,
     }
 }
 
-fn check(name: &str, points: u32) -> CheckResult {
+fn check(name: &str, points: u32) -> CheckVerdict {
     let passes = points == 50;
-    CheckResult {
-        name: name.to_string(),
-        tests: format!("the {name} thing <happens> & \"more\""),
+    CheckVerdict {
+        name: name.to_string().into(),
+        tests: format!("the {name} thing <happens> & \"more\"").into(),
         points,
         of: 50,
         outcome: if passes { Outcome::Pass } else { Outcome::Fail },
         reason: None,
-        failure: (!passes).then(|| FailureResult {
+        failure: (!passes).then(|| FailureReport {
             expected: String::from("a <tick>"),
             seen: String::from("=none & \u{1b}[31m]]>"),
-            ..FailureResult::default()
+            ..FailureReport::default()
         }),
     }
 }
@@ -84,4 +89,54 @@ fn on_the_students_own_versions_what_differs_is_named() {
         (own.points, own.differs),
         (Some(50), vec![String::from("second")])
     );
+}
+
+#[test]
+fn a_record_is_completed_with_the_versions_that_it_lacks() {
+    let mut first = record("ada", &[("v1", 80), ("v2", 10)]);
+    first.time = Some(String::from("2026-10-01T00:00:00Z"));
+    let mut second = record("ada", &[("v2", 90)]);
+    second.complete(&first);
+    let points = second.stages.iter().map(|stage| stage.result.points);
+    assert_eq!(points.collect::<Vec<_>>(), [80, 90]);
+    assert_eq!(second.stages[0].time, first.time);
+    assert_eq!(second.stages[1].time, None);
+}
+
+#[test]
+fn a_version_counts_though_another_is_missing_and_an_error_stays_one() {
+    let not_graded = |why: Option<&str>, state| {
+        let stage = &crate::stages::STAGES[1];
+        let mut record = record("ada", &[]);
+        let why = why.map(String::from);
+        record.stages = vec![StageRecord::without_sources(stage, why)];
+        record.state = state;
+        record.complete(&super::tests::record("ada", &[("v1", 80)]));
+        record
+    };
+    let missing = not_graded(Some("not handed in"), State::Missing);
+    assert_eq!(missing.state, State::Graded);
+    let mut failed = not_graded(None, State::Error);
+    assert_eq!(failed.state, State::Error);
+    let mut again = record("ada", &[("v2", 90)]);
+    again.complete(&failed);
+    assert_eq!(again.state, State::Graded, "the second try has mended it");
+    failed.stages.remove(0);
+    let mut first = record("ada", &[("v1", 90)]);
+    first.complete(&failed);
+    assert!(first.has_errors(), "version 2 is still not known");
+}
+
+#[test]
+fn a_record_of_nobody_in_the_class_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["ada", "ada.l", "bob"] {
+        record(name, &[]).write(folder.path()).unwrap();
+    }
+    let class = ["ada", "bob", "eve"].map(|name| Submission {
+        name: String::from(name),
+        origin: crate::submission::Origin::Missing,
+    });
+    let strangers = Record::strangers(folder.path(), &class);
+    assert_eq!(strangers, [folder.path().join("submissions/ada.l.json")]);
 }

@@ -82,8 +82,10 @@ fn stolen(run: &Run, at: usize, now: Time, budget: u64, deadline: Time) -> Failu
 fn early(run: &Run, at: usize, now: Time, deadline: Time) -> Failure {
     let expected = format!("exits with Deadline at {deadline}, when the host's timer rings");
     let seen = format!("an exit with Deadline at {now}");
-    run.failure(expected, seen, Some(at))
-        .thought("the guest had time left. Which comparison took it away?")
+    run.failure(expected, seen, Some(at)).thought(
+        "the guest had time left. Which comparison took it away, or who was never told that \
+             the timer has rung before?",
+    )
 }
 
 /// Passes if the guest asked for the same with the timer and without.
@@ -101,9 +103,12 @@ fn same_exits(run: &Run, quiet: &Run) -> Result<(), Problem> {
     };
     let expected = format!("the same exits as without a timer: {}", show(&without));
     let seen = show(&with);
-    Err(run
-        .failure(expected, seen, None)
-        .thought("the guest is the same and does the same. What did the timer's exit do twice, or not at all?").into())
+    let total = |exits: &[(&str, u64)]| exits.iter().map(|(_, count)| count).sum::<u64>();
+    let thought = match total(&with) > total(&without) {
+        true => "the guest is the same, and asks for more. What did the timer's exit do twice?",
+        false => "the guest is the same, and asks for less. What was lost when the timer rang?",
+    };
+    Err(run.failure(expected, seen, None).thought(thought).into())
 }
 
 /// How many exits of each kind the guest asked for.

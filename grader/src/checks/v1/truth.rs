@@ -110,7 +110,7 @@ fn exit_is_true(run: &Run, at: usize, trap: Option<PortAccess>, exit: Exit) -> R
                 seen,
                 Some(at),
             )
-            .thought("the trap carries port and size as the guest gave them. Does the exit?")
+            .thought(untrue(trap, said))
             .into());
     }
     match exit {
@@ -123,6 +123,20 @@ fn exit_is_true(run: &Run, at: usize, trap: Option<PortAccess>, exit: Exit) -> R
             .thought("RAX is wider than what the instruction writes. Who cuts it off?")
             .into()),
         _ => Ok(()),
+    }
+}
+
+/// A question about an exit that does not say what the guest's instruction said.
+fn untrue(trap: Option<PortAccess>, said: PortAccess) -> &'static str {
+    match trap {
+        None => "the guest touched no port here. Of which trap is this exit?",
+        Some(trap) if trap.write != said.write => {
+            "one instruction asks, the other tells. Which of the two traps is which exit?"
+        }
+        Some(trap) if trap.size != said.size => {
+            "the trap carries the size that the instruction named. Does the exit?"
+        }
+        Some(_) => "the trap carries the port as the guest gave it. Does the exit?",
     }
 }
 
@@ -147,7 +161,9 @@ fn device_is_served(
     };
     let seen = format!("{done}, value {:#x}", access.value);
     let failure = run.failure(expected, seen, Some(at));
-    Err(failure
-        .thought("what did the monitor hand to the bus, and where did it have it from?")
-        .into())
+    let thought = match exit {
+        Some(_) => "what did the monitor hand to the bus, and where did it have it from?",
+        None => "this exit was served already. Who goes to the bus a second time?",
+    };
+    Err(failure.thought(thought).into())
 }

@@ -50,6 +50,10 @@ pub(super) fn exceptions_tell_what_happened(bench: &Bench<'_>) -> Result<(), Pro
     // Each seed has other gates and another order.
     for seed in bench.seed..bench.seed + 4 {
         let run = bench.run(guest("exceptions"), seed, |order| order.tick(NEVER))?;
+        let run = run.asking(
+            "the line says what the handler found. Which part of it is different, in which slot of \
+             the frame does the handler look for that, and where did you have it from?",
+        );
         run.expect_model()?;
     }
     Ok(())

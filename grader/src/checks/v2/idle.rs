@@ -67,8 +67,11 @@ fn busy(run: &Run, at: usize) -> Failure {
 }
 
 pub(super) fn dead_halt_is_recognised(bench: &Bench<'_>) -> Result<(), Problem> {
-    let run = bench.run(guest("dead-halt"), bench.seed, |order| {
-        order.tick(HOST_TICK).limit(2_000_000)
-    })?;
-    run.expect_model()
+    for name in ["dead-halt", "idle-for-ever"] {
+        let run = bench.run(guest(name), bench.seed, |order| {
+            order.tick(HOST_TICK).limit(2_000_000)
+        })?;
+        run.expect_model()?;
+    }
+    Ok(())
 }

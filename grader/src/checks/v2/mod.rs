@@ -76,7 +76,7 @@ const CHECKS: &[Check] = &[
     Check {
         name: "dead-halt-is-recognised",
         points: 5,
-        tests: "a guest that halts with interrupts closed never wakes, and ends as halted",
+        tests: "a guest that halts with interrupts closed, or with no timer that could ring, never wakes, and ends as halted",
         exercises: &["v2-E7"],
         on_kvm: OnKvm::Made,
         run: idle::dead_halt_is_recognised,

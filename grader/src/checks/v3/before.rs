@@ -19,6 +19,10 @@ pub(super) fn versions_before_still_run(bench: &Bench<'_>) -> Result<(), Problem
         let run = bench.run(guest, bench.seed, |order| order.tick(1_997))?;
         run.expect_model()?;
     }
+    let run = bench.run(guest("interrupt-stack"), bench.seed, |order| {
+        order.tick(1_997)
+    })?;
+    run.expect_model()?;
     let guest = guests::v1::guest("compute").expect("a guest of version 1");
     bench
         .run(guest, bench.seed, |order| order.tick(1_997))?

@@ -17,7 +17,10 @@ pub(super) fn system_calls_are_forwarded(bench: &Bench<'_>) -> Result<(), Proble
         let expected = "system calls go to the kernel's entry, system_call, and come back";
         return Err(run.failed(expected).into());
     }
-    Ok(())
+    let run = bench.run(guest("model-specific"), bench.seed, |order| {
+        order.tick(NEVER)
+    })?;
+    run.expect_model()
 }
 
 /// Where the guest must go on at the next entry, and why.

@@ -47,7 +47,9 @@ pub(super) fn privileged_is_refused(bench: &Bench<'_>) -> Result<(), Problem> {
         );
         return Err(run.failed(expected).into());
     }
-    expect_lines(&run, |line| line.contains(": vector 13"))
+    let thought = "a #GP tells its handler one number: 0, or the selector that was refused. And \
+                   the frame tells who was interrupted. Which of the two is not as it was?";
+    expect_lines(&run, |line| line.contains(": vector 13"), thought)
 }
 
 const PROTECTION: u8 = 13;
@@ -91,11 +93,14 @@ pub(super) fn kernel_memory_is_out_of_reach(bench: &Bench<'_>) -> Result<(), Pro
     if run.fate.not_yet().is_some() {
         return run.expect_model();
     }
-    expect_lines(&run, |line| line.contains(", address "))
+    let thought = "a page fault tells its handler three things: the address, what was attempted, \
+                   and in which mode. Whose view of memory did the attempt meet?";
+    expect_lines(&run, |line| line.contains(", address "), thought)
 }
 
-/// Passes if the lines of the console that are `meant` are those of the model.
-fn expect_lines(run: &Run, meant: fn(&str) -> bool) -> Result<(), Problem> {
+/// Passes if the lines of the console that are `meant` are those of the model. The
+/// `thought` is about one that is different.
+fn expect_lines(run: &Run, meant: fn(&str) -> bool, thought: &str) -> Result<(), Problem> {
     let wanted = lines(&run.expected.console, meant);
     let seen = lines(&run.observation.evidence.console, meant);
     let differs = wanted
@@ -112,12 +117,14 @@ fn expect_lines(run: &Run, meant: fn(&str) -> bool) -> Result<(), Problem> {
         format!("it reports: {}", line(&seen)),
         None,
     );
-    Err(failure
-        .thought(
-            "a page fault tells its handler three things: the address, what was attempted, and in \
-             which mode. Whose view of memory did the attempt meet?",
-        )
-        .into())
+    let thought = match seen.len() < wanted.len() {
+        true => {
+            "an attempt was not reported: nobody stopped the user. What did it reach, and who \
+                 decides whether it may?"
+        }
+        false => thought,
+    };
+    Err(failure.thought(thought).into())
 }
 
 fn lines(console: &[u8], meant: fn(&str) -> bool) -> Vec<String> {

@@ -83,7 +83,7 @@ const CHECKS: &[Check] = &[
     Check {
         name: "versions-before-still-run",
         points: 5,
-        tests: "kernels without user mode run as before, ticks and exceptions included",
+        tests: "kernels without user mode run as before, ticks and exceptions included, also on interrupt stacks",
         exercises: &["v3-E4", "v3-E5"],
         on_kvm: OnKvm::Skipped(VIRTUAL_CPU),
         run: before::versions_before_still_run,

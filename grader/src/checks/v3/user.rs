@@ -106,6 +106,10 @@ pub(super) fn user_keeps_its_registers(bench: &Bench<'_>) -> Result<(), Problem>
 pub(super) fn segment_bases_follow(bench: &Bench<'_>) -> Result<(), Problem> {
     for seed in bench.seed..bench.seed + 2 {
         let run = bench.run(guest("segments"), seed, |order| order.tick(NEVER))?;
+        let run = run.asking(
+            "there are two bases in use, and a third that swapgs keeps aside. Which of them does \
+             the line come from, and who wrote it last?",
+        );
         run.expect_model()?;
     }
     Ok(())

@@ -21,21 +21,33 @@ fn run(bench: &Bench<'_>, name: &str, seed: u64) -> Result<Run, Problem> {
 
 pub(super) fn threads_cooperate(bench: &Bench<'_>) -> Result<(), Problem> {
     for seed in bench.seed..bench.seed + 3 {
-        run(bench, "cooperate", seed)?.expect_model()?;
+        let run = run(bench, "cooperate", seed)?.asking(
+            "the lines come in the order in which the threads run. Whose turn is it behind a \
+             yield, and does that thread go on where it left off?",
+        );
+        run.expect_model()?;
     }
     Ok(())
 }
 
 pub(super) fn registers_survive_a_switch(bench: &Bench<'_>) -> Result<(), Problem> {
     for seed in bench.seed..bench.seed + 2 {
-        run(bench, "preempt", seed)?.expect_model()?;
+        let run = run(bench, "preempt", seed)?.asking(
+            "each thread computes with all of its registers, and other threads run in between. \
+             Which register did it not find as it left it?",
+        );
+        run.expect_model()?;
     }
     Ok(())
 }
 
 pub(super) fn sleepers_wake_in_order(bench: &Bench<'_>) -> Result<(), Problem> {
     for seed in bench.seed..bench.seed + 2 {
-        run(bench, "sleepers", seed)?.expect_model()?;
+        let run = run(bench, "sleepers", seed)?.asking(
+            "the lines come in the order in which the threads wake. Who was ready at that tick, \
+             and whom does the search find first?",
+        );
+        run.expect_model()?;
     }
     Ok(())
 }

@@ -1,0 +1,42 @@
+//! Tests of the small picture.
+
+use super::*;
+use crate::picture::testing::example;
+
+fn picture() -> String {
+    svg(&example(), Part::whole(&example()))
+}
+
+#[test]
+fn the_picture_shows_lanes_locks_spinning_and_interrupts() {
+    let picture = picture();
+    for (shape, count) in [
+        (">pcpu 0<", 1),
+        (">has the lock<", 1),
+        ("l4 -6l4 6", 23),
+        ("<title>tick 32 due at 400", 1),
+        ("class=\"h\"", 1),
+    ] {
+        assert_eq!(
+            picture.matches(shape).count(),
+            count,
+            "{shape} in {picture}"
+        );
+    }
+}
+
+#[test]
+fn its_size_does_not_depend_on_how_much_happened() {
+    let mut trace = example();
+    let event = trace.events[0].clone();
+    trace.events.extend(std::iter::repeat_n(event, 100_000));
+    let big = svg(&trace, Part::whole(&trace));
+    assert!(big.len() < picture().len() + 2_000, "{}", big.len());
+}
+
+#[test]
+fn what_a_guest_is_called_is_text() {
+    let mut trace = example();
+    trace.again = String::from("</title><script>");
+    assert!(!svg(&trace, Part::whole(&trace)).contains("<script>"));
+}

@@ -1,0 +1,208 @@
+//! The page in a browser.
+
+use super::{Saved, V2, V5, V7};
+use lab::picture::Trace;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// What the browser is called in different places.
+const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
+/// Much longer than a page takes, even of a long trace on a busy host.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// The browser, or nothing with a word.
+fn browser() -> Option<&'static str> {
+    let works = |name: &&str| {
+        let version = Command::new(name).arg("--version").output();
+        version.is_ok_and(|output| output.status.success())
+    };
+    let found = NAMES.iter().find(|name| works(name));
+    if found.is_none() {
+        let required = std::env::var("HEPTAVISOR_REQUIRE").unwrap_or_default();
+        assert!(
+            !required.contains("chromium"),
+            "HEPTAVISOR_REQUIRE names chromium, and there is none"
+        );
+        println!("skipped: there is no chromium here");
+    }
+    found.copied()
+}
+
+/// The page as it is when its script has run.
+struct Shown(String);
+
+impl Shown {
+    /// Opens a page at an address such as `at=5000`.
+    fn open(browser: &str, page: &Path, address: &str) -> Shown {
+        let profile = tempfile::tempdir().expect("a folder");
+        let dump = profile.path().join("dom.html");
+        let mut child = Command::new(browser)
+            // The page is our own, and in a container the sandbox often can't be had,
+            // nor much shared memory.
+            .args([
+                "--headless",
+                "--no-sandbox",
+                "--disable-dev-shm-usage",
+                "--disable-gpu",
+                "--window-size=1200,900",
+            ])
+            .args(["--virtual-time-budget=10000", "--dump-dom"])
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .arg(format!("file://{}#{address}", page.display()))
+            .stdout(std::fs::File::create(&dump).expect("a file"))
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the browser");
+        let begin = Instant::now();
+        while child.try_wait().expect("the browser").is_none() {
+            if begin.elapsed() > PATIENCE {
+                let _ = child.kill();
+                panic!("the browser does not come back from {}", page.display());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let shown = Shown(std::fs::read_to_string(dump).expect("the page"));
+        assert_eq!(shown.data("error"), None, "the script fails");
+        assert_eq!(
+            shown.data("ready"),
+            Some("yes"),
+            "the script comes to its end"
+        );
+        shown
+    }
+
+    /// What the script says of itself.
+    fn data(&self, name: &str) -> Option<&str> {
+        let body = &self.0[self.0.find("<body")?..];
+        let body = &body[..body.find('>')?];
+        let key = format!("data-{name}=\"");
+        let value = &body[body.find(&key)? + key.len()..];
+        value.split('"').next()
+    }
+
+    fn number(&self, name: &str) -> u64 {
+        let value = self.data(name).unwrap_or_else(|| panic!("no {name}"));
+        value.parse().expect("a number")
+    }
+
+    /// What stands before the data and the script.
+    fn body(&self) -> &str {
+        let end = self.0.find("<script type").expect("the data");
+        &self.0[..end]
+    }
+}
+
+/// Opens the page of a run and holds what it shows against the trace.
+fn check(run: &[&str]) {
+    let Some(browser) = browser() else { return };
+    let saved = Saved::of(run);
+    let (trace, page) = (saved.trace(), saved.page());
+    let whole = Shown::open(browser, &page, "");
+    let vcpus = trace.vcpus().count();
+    assert_eq!(whole.number("rows"), (2 * trace.pcpus + vcpus) as u64);
+    assert!(whole.number("spans") > 0 && whole.number("marks") > 0);
+    for vm in &trace.vms {
+        for one in vm.exits.iter().chain(&vm.traps) {
+            assert!(
+                whole.body().contains(&format!("<td>{}</td>", one.name)),
+                "{}",
+                one.name
+            );
+        }
+        assert!(whole.body().contains(&vm.ending), "{}", vm.ending);
+    }
+    check_part(browser, &page, &trace);
+    check_keys(browser, &page, &trace);
+}
+
+/// Where there is room, everything is drawn: as many marks as there are events.
+fn check_part(browser: &str, page: &Path, trace: &Trace) {
+    let mut times: Vec<_> = trace.events.iter().map(|event| event.time).collect();
+    times.sort_unstable();
+    let middle = times.len() / 2;
+    let (from, to) = (
+        times[middle - 10],
+        times[middle + 10].max(times[middle - 10] + 20),
+    );
+    let events = times.iter().filter(|time| (from..=to).contains(*time));
+    let seen = |from_: u64, to_: u64| from_ <= to && to_ >= from;
+    let spans = trace.spans.iter().filter(|span| seen(span.from, span.to));
+    let drawn: usize = spans.map(|span| 1 + usize::from(span.pcpu.is_some())).sum();
+    let part = Shown::open(browser, page, &format!("at={from}&from={from}&to={to}"));
+    assert_eq!(part.number("marks"), events.count() as u64);
+    assert_eq!(part.number("spans"), drawn as u64);
+    assert_eq!((part.number("from"), part.number("to")), (from, to));
+}
+
+/// The keys choose what they say, and the page says what was then.
+fn check_keys(browser: &str, page: &Path, trace: &Trace) {
+    let mut times: Vec<_> = trace.events.iter().map(|event| event.time).collect();
+    times.sort_unstable();
+    times.dedup();
+    let start = Shown::open(browser, page, "at=0&keys=End");
+    assert_eq!(start.number("at"), trace.until);
+    let keys = format!("at={}&keys=ArrowRight,ArrowRight,ArrowLeft", times[3]);
+    let moved = Shown::open(browser, page, &keys);
+    assert_eq!(moved.number("at"), times[4]);
+    let said = format!("<p>at {}</p>", common::Time(times[4]));
+    assert!(moved.body().contains(&said), "{said}");
+    assert!(
+        moved.body().contains("<tr class=\"now\">"),
+        "the table shows it"
+    );
+    let near = Shown::open(browser, page, "at=0&keys=%2B,%2B");
+    let width = near.number("to") - near.number("from");
+    assert!(width <= trace.until / 2, "{width} of {}", trace.until);
+    let late = trace
+        .interrupts
+        .iter()
+        .filter(|one| one.late().is_some_and(|late| late > 1));
+    if let Some(first) = late.min_by_key(|one| one.due) {
+        let found = Shown::open(browser, page, "at=0&keys=n");
+        assert_eq!(found.number("at"), first.due);
+        assert!(found.body().contains(&first.words), "{}", first.words);
+    }
+}
+
+#[test]
+fn the_page_of_v2_shows_what_the_trace_says() {
+    check(&V2);
+}
+
+#[test]
+fn the_page_of_v5_shows_what_the_trace_says() {
+    check(&V5);
+}
+
+#[test]
+fn the_page_of_v7_shows_what_the_trace_says() {
+    check(&V7);
+}
+
+#[test]
+fn the_page_of_v7_says_who_has_the_lock_and_who_spins_for_it() {
+    let Some(browser) = browser() else { return };
+    let saved = Saved::of(&V7);
+    let trace = saved.trace();
+    let longest = trace.holds.iter().max_by_key(|hold| hold.to - hold.from);
+    let hold = longest.expect("a hold");
+    let shown = Shown::open(browser, &saved.page(), &format!("at={}", hold.from));
+    let name = trace.vcpu_name(hold.vm, hold.vcpu);
+    let said = format!("{name}: holds the lock and has no pcpu from");
+    assert!(shown.body().contains(&said), "{said}");
+    assert!(shown.body().contains("spins for it"));
+}
+
+#[test]
+fn a_page_of_a_hundred_thousand_events_opens_in_few_nodes() {
+    let Some(browser) = browser() else { return };
+    // One that polls its timer, and so leaves more to see than any other.
+    let vms = ["trace", "v7", "--vm", "contended", "--vm", "masked"];
+    let saved = Saved::of(&[&vms[..], &["--order", "adversarial"]].concat());
+    let events = saved.trace().events.len();
+    assert!(events > 100_000, "{events}");
+    let shown = Shown::open(browser, &saved.page(), "");
+    assert!(shown.number("nodes") < 1_500, "{}", shown.number("nodes"));
+    assert!(shown.number("marks") < 2_000, "{}", shown.number("marks"));
+}
