@@ -46,6 +46,32 @@ fn a_held_tick_is_told_as_a_story() {
 }
 
 #[test]
+fn what_a_delivery_does_to_the_stack_is_not_told_of_the_instruction_before() {
+    let lines = moments(&["step", "v2", "--from", "20301", "--to", "20301"]);
+    let story = lines
+        .iter()
+        .position(|line| line.starts_with("vmm delivers"));
+    assert!(story.is_some(), "{lines:?}");
+    assert!(
+        !lines.iter().any(|line| line.contains(" rsp 0x")),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn the_moments_in_labs_are_what_the_version_does_now() {
+    const COMMAND: &str = "step v2 --guest masked --from 500112 --to 500114";
+    let arguments: Vec<_> = COMMAND.split(' ').collect();
+    let now = text(&lab(&arguments).stdout);
+    let labs = include_str!("../../LABS.md");
+    let (_, below) = labs.split_once(COMMAND).expect("the command in LABS.md");
+    let shown = below.lines().skip(1).take_while(|line| !line.is_empty());
+    let shown: Vec<_> = shown.map(str::trim_start).collect();
+    let now: Vec<_> = now.lines().map(str::trim_start).collect();
+    assert_eq!(shown, now);
+}
+
+#[test]
 fn a_system_call_shows_both_modes() {
     let lines = moments(&["step", "v3", "--at", "20000", "--to", "20060"]);
     let call = lines.iter().position(|line| line.ends_with("user syscall"));
@@ -76,6 +102,13 @@ fn of_many_vms_it_is_told_who_runs_where() {
         );
     }
     assert!(lines.iter().any(|line| line.contains("cpu 1 vm")));
+}
+
+#[test]
+fn of_a_time_behind_the_end_it_is_told_when_the_end_was() {
+    let output = lab(&["step", "v1", "--guest", "halt", "--from", "99999"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stderr).contains("the run is over at time"));
 }
 
 #[test]

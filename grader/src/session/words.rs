@@ -141,7 +141,6 @@ fn host_frame_in_words(frame: &HostFrame, symbols: &Symbols) -> Option<Line> {
         HostFrame::Ended(ended) => {
             Some(("vm", format!("{} has ended: {}", ended.vm, ended.ending)))
         }
-        HostFrame::Holds(holds) => Some(("lock", format!("{} keeps the lock", holds.vcpu))),
         HostFrame::Violation(wrong) => Some(("wrong", format!("{} {}", wrong.vcpu, wrong.what))),
         HostFrame::Lost(lost) => Some(("wrong", lost.wrong.clone())),
         HostFrame::GivenUp(why) => Some(("stand", given_up(*why))),
@@ -156,6 +155,7 @@ fn host_frame_in_words(frame: &HostFrame, symbols: &Symbols) -> Option<Line> {
             Some(("end", String::from(text)))
         }
         HostFrame::Begin { .. }
+        | HostFrame::Holds(_)
         | HostFrame::Run { .. }
         | HostFrame::Console { .. }
         | HostFrame::Vm(_) => None,

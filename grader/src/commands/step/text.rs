@@ -4,8 +4,8 @@ use super::lost;
 use crate::commands::say::{note, say};
 use crate::error::LabError;
 use crate::session::{Session, words};
-use common::Time;
-use evidence::session::Stop;
+use common::{Gpr, Time};
+use evidence::session::{Decision, News, Scene, Stop, What};
 
 /// The head of the columns that say who runs where.
 const WHO: &str = "who                 ";
@@ -13,6 +13,9 @@ const WHO: &str = "who                 ";
 /// Shows each moment between two times.
 pub(super) fn show(session: &mut Session, from: Time, to: Time) -> Result<u8, LabError> {
     session.go_to_time(from)?;
+    if session.is_over() && session.stop().latest < from {
+        note!("the run is over at time {}", session.stop().latest);
+    }
     let who = session.stop().vcpu.map_or("", |_| WHO);
     say!(
         "{:>12}  {who}{:<20}  {:<6}  {:<34}  what it changed",
@@ -34,7 +37,7 @@ pub(super) fn show(session: &mut Session, from: Time, to: Time) -> Result<u8, La
             note!("{words}");
             return Ok(1);
         }
-        line(session, &before);
+        line(session, &before, told);
         told = tell(session, told);
         state(&before, session.stop());
     }
@@ -48,8 +51,9 @@ pub(super) fn show(session: &mut Session, from: Time, to: Time) -> Result<u8, La
     Ok(0)
 }
 
-/// A moment: the instruction, and what it changed.
-fn line(session: &Session, before: &Stop) {
+/// A moment: the instruction, and what it changed. What was `told` already happened
+/// before it.
+fn line(session: &Session, before: &Stop, told: usize) {
     let Some(scene) = &before.scene else {
         return;
     };
@@ -58,7 +62,10 @@ fn line(session: &Session, before: &Stop) {
     let instruction = words::instruction(scene, symbols);
     let same_vcpu = before.vcpu == session.stop().vcpu;
     let after = session.stop().scene.as_ref().filter(|_| same_vcpu);
-    let changed = after.map_or(Vec::new(), |after| words::changed_registers(scene, after));
+    let after = after.map(|after| before_delivery(after, &session.news()[told..]));
+    let changed = after
+        .as_ref()
+        .map_or(Vec::new(), |after| words::changed_registers(scene, after));
     let who = before.vcpu.map_or(String::new(), |name| {
         format!("cpu {} {:<12}  ", before.pcpu, name.to_string())
     });
@@ -69,6 +76,20 @@ fn line(session: &Session, before: &Stop) {
         changed.join(", ")
     );
     say!("{}", moment.trim_end());
+}
+
+/// A scene without what the virtual CPU did to the stack behind the instruction, to
+/// deliver something.
+fn before_delivery(scene: &Scene, news: &[News]) -> Scene {
+    let mut scene = scene.clone();
+    let delivered = news.iter().find_map(|news| match news.what {
+        What::Decided(Decision::Delivered { rsp, .. }) => Some(rsp[0]),
+        _ => None,
+    });
+    if let Some(rsp) = delivered {
+        scene.registers.general[Gpr::Rsp as usize] = rsp;
+    }
+    scene
 }
 
 /// What happened since so many news, each on a line.
