@@ -130,6 +130,7 @@ fn the_graders_own_files_are_kept_back_and_the_rest_is_there() {
     }
     let manual = std::fs::read_to_string(student.root.join("LABS.md")).expect("the manual");
     assert!(manual.contains("### Questions") && !manual.contains("*For instructors.*"));
+    assert!(!manual.contains("*In the whole project only.*"));
 }
 
 /// The lines of a text without the white space around them.

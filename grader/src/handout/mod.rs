@@ -211,13 +211,13 @@ pub(crate) fn project_files(workspace: &Workspace) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// The manual without the answers to its questions: from the line that says whom
-/// they are for to the next heading.
+/// The manual without what is for others, such as the answers to its questions:
+/// from the line that says so to the next heading.
 fn without_answers(manual: &str) -> String {
     let mut answers = false;
     let lines = manual.split_inclusive('\n').filter(|line| {
         answers = match line.trim_end() {
-            "*For instructors.*" => true,
+            "*For instructors.*" | "*In the whole project only.*" => true,
             line => answers && !line.starts_with('#'),
         };
         !answers
@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn the_manual_loses_its_answers_and_nothing_else() {
         let manual = "### Questions\n\n1. Why?\n\n*For instructors.*\n\n1. Because.\n\n### Back\n\
-                      text\n*For instructors.*\nyes\n## Next\n";
+                      text\n*In the whole project only.*\nyes\n## Next\n";
         let left = "### Questions\n\n1. Why?\n\n### Back\ntext\n## Next\n";
         assert_eq!(without_answers(manual), left);
     }
