@@ -293,6 +293,31 @@ fn from_submissions_in_two_parts_to_a_gradebook() {
 }
 
 #[test]
+fn who_is_of_nobody_in_the_class_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    submit(&folder.path().join("class"), "ada", "v1", as_it_is);
+    submit(&folder.path().join("class"), "zoe", "v1", as_it_is);
+    fs::write(folder.path().join("list.csv"), "student_id\nada\n").expect("a roster");
+    let graded = |roster: &[&str]| {
+        let command = ["batch", "class", "--out", "results", "--stages", "v1"];
+        let output = lab(folder.path(), &[&command, roster].concat());
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    };
+    let with = graded(&["--roster", "list.csv"]);
+    assert!(with.contains("not on the roster: zoe\n"), "{with}");
+    assert!(!with.contains("not on the roster: ada"), "{with}");
+
+    fs::remove_dir_all(folder.path().join("class/zoe")).expect("a submission");
+    let left = graded(&[]);
+    assert!(left.contains("zoe.json' is of no entry here"), "{left}");
+    let left = graded(&["--roster", "list.csv"]);
+    assert!(
+        left.contains("zoe.json' is of nobody in this class"),
+        "{left}"
+    );
+}
+
+#[test]
 fn results_that_are_not_there_are_named_with_what_makes_them() {
     let folder = tempfile::tempdir().expect("a folder");
     let output = lab(
