@@ -163,6 +163,7 @@ fn try_claim(
         .env("HEPTAVISOR_SEEDS", arguments.seeds.to_string())
         // All that is listed, whatever the shell has set.
         .env_remove("HEPTAVISOR_CHANGE")
+        .env_remove("HEPTAVISOR_BANK")
         .env("RUST_BACKTRACE", "0")
         .env("HEPTAVISOR_STAGE", stage.map_or("", |stage| stage.name))
         .stdout(Stdio::piped())
