@@ -22,6 +22,7 @@ use std::path::PathBuf;
   cargo lab run v1 --guest halt --trace
                                        watch another one, trap by trap
   cargo lab step v2                    walk through a run, forwards and back
+  cargo lab debug v4                   the same with gdb
   cargo lab trace v2 --html tick.html  the same as a picture, in a browser
   cargo lab grade v1                   points, and what is wrong
   cargo lab watch                      the same again after every save
@@ -75,6 +76,9 @@ Examples:
   cargo lab step v5 --vm ticks --vm hog"
     )]
     Step(StepArguments),
+    /// Debug a run with gdb: breakpoints, watchpoints, threads, forwards and back
+    #[command(after_help = DEBUG_EXAMPLES)]
+    Debug(DebugArguments),
     /// Show a run as a picture: who ran when, what happened, and why it came late
     #[command(after_help = crate::cli_trace::EXAMPLES)]
     Trace(TraceArguments),
@@ -319,6 +323,43 @@ pub struct StepArguments {
     #[command(flatten)]
     pub run: RunArguments,
 }
+
+/// What to debug.
+#[derive(Debug, Args)]
+pub struct DebugArguments {
+    /// The port of 127.0.0.1 at which to wait for gdb [default: a free one, and gdb is started
+    /// here if this is a terminal]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
+    /// From version 5 on: the VM whose symbols gdb gets, and in which breakpoints and watchpoints
+    /// count [default: 0]
+    #[arg(long, value_name = "VM")]
+    pub symbols: Option<u32>,
+    /// The run.
+    #[command(flatten)]
+    pub run: RunArguments,
+}
+
+/// What gdb's user has to know.
+const DEBUG_EXAMPLES: &str =
+    "Takes what `cargo lab run` takes. --at with a number alone is the time \
+to begin at. Each vCPU is a thread of gdb's.
+
+Examples:
+  cargo lab debug v4                   starts gdb here, if it is installed
+  cargo lab debug v4 --at 50000        from time 50,000
+  cargo lab debug v2 --port 1234       waits for a gdb, or an editor that speaks to one
+  cargo lab debug v7 --symbols 1       with the symbols of VM 1
+
+In gdb:
+  break tick                           stop where the guest comes to its handler
+  watch *(long *)0x5000                stop when something else stands there
+  continue, stepi                      on, or one instruction
+  reverse-continue, reverse-stepi      back, exactly as it came
+  info threads, thread 2               all vCPUs; look at another one
+  set $rax = 5                         change something: from here on it is a branch
+  monitor help                         what the virtual CPU holds, and what the VMM decided
+  monitor leave                        leave the branch: back to the recorded run";
 
 /// What to grade.
 #[derive(Debug, Args)]

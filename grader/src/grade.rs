@@ -211,6 +211,7 @@ impl Grading {
             registers: failure.registers,
             thought: failure.thought,
             look: failure.look,
+            step: failure.step,
         }
     }
 }

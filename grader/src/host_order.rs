@@ -13,6 +13,11 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// What the image of a VM is called on the desk.
+pub(crate) fn image_of(vm: u32) -> String {
+    format!("vm-{vm}.elf")
+}
+
 /// One VM to run.
 #[derive(Clone)]
 pub struct VmOrder {
@@ -184,7 +189,7 @@ impl HostOrder {
         let mut scenario = self.scenario.clone();
         for (number, vm) in self.vms.iter().enumerate() {
             scenario.vms.push(VmSetup {
-                image: desk.write(&format!("vm-{number}.elf"), &vm.image)?,
+                image: desk.write(&image_of(number as u32), &vm.image)?,
                 ..vm.setup.clone()
             });
         }

@@ -10,12 +10,23 @@ use crate::error::LabError;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+static LENT: AtomicBool = AtomicBool::new(false);
 static ABANDONED: AtomicBool = AtomicBool::new(false);
 
 /// From now on notes Ctrl-C.
 pub fn listen() {
     // Without a handler Ctrl-C simply ends the program: no reason to give up.
-    let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Release));
+    let _ = ctrlc::set_handler(|| {
+        if !LENT.load(Ordering::Acquire) {
+            INTERRUPTED.store(true, Ordering::Release);
+        }
+    });
+}
+
+/// From now on Ctrl-C is meant for a program that has the terminal, and that this
+/// one waits for.
+pub fn lend() {
+    LENT.store(true, Ordering::Release);
 }
 
 /// Whether the work at hand shall end, as an error.

@@ -8,6 +8,7 @@
 //!    kept        what is known already            -> cache: verdicts by what they depend on
 //!    picture     a run as a timeline, a page, a file
 //!    step        a run that is stopped, changed and taken back   <- session
+//!    debug       the same in front of gdb                        <- session
 //!    grade       builds a version, makes its checks, says the verdict
 //!      checks    what must hold of each version
 //!      compile   builds the runner               <- the student's code

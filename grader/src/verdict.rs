@@ -118,6 +118,10 @@ pub struct FailureReport {
     pub again: String,
     /// The command that shows the guest's run.
     pub look: String,
+    /// The command that steps through it from the first difference on; empty if
+    /// nobody can.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub step: String,
 }
 
 /// An exercise and where it stands.

@@ -1,6 +1,8 @@
 //! What is told about a check that was not met.
 
 use crate::error::LabError;
+use common::Time;
+use evidence::Engine;
 
 /// Why a check did not pass.
 #[derive(Debug)]
@@ -42,6 +44,22 @@ pub struct Failure {
     pub not_yet: Option<String>,
     /// The command that shows the same run.
     pub look: String,
+    /// The command that steps through it from the first difference on; empty if
+    /// nobody can.
+    pub step: String,
+}
+
+/// The command that steps through a run from shortly before `time` on, where the run
+/// itself is made by the command `run`. Empty if there is no run of which every
+/// repetition is the same.
+pub(super) fn step(run: &str, engine: Engine, time: Option<Time>) -> String {
+    let repeats = engine == Engine::Interp && !run.contains("--order threads");
+    match (run.strip_prefix("cargo lab run"), time) {
+        (Some(rest), Some(Time(time))) if repeats => {
+            format!("cargo lab step{rest} --at {}", time.saturating_sub(1))
+        }
+        _ => String::new(),
+    }
 }
 
 impl Failure {
@@ -57,5 +75,30 @@ impl Failure {
     pub fn by(mut self, exercise: &str) -> Failure {
         self.exercises = vec![exercise.to_string()];
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_stepped_through_from_just_before_the_difference() {
+        let run = "cargo lab run v2 --guest ticks --seed 7";
+        let at = |time| step(run, Engine::Interp, Some(Time(time)));
+        assert_eq!(
+            at(5_000),
+            "cargo lab step v2 --guest ticks --seed 7 --at 4999"
+        );
+        assert!(at(0).ends_with("--at 0"));
+    }
+
+    #[test]
+    fn what_does_not_repeat_is_not_stepped_through() {
+        let time = Some(Time(5));
+        let run = "cargo lab run v6 --vm hog --order threads --seed 1";
+        assert_eq!(step(run, Engine::Interp, time), "");
+        assert_eq!(step("cargo lab run v6 --vm hog", Engine::Kvm, time), "");
+        assert_eq!(step("cargo lab run v6 --vm hog", Engine::Interp, None), "");
     }
 }

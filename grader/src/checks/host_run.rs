@@ -1,5 +1,6 @@
 //! One run of many VMs, with what each of them should have done.
 
+use super::failure::step;
 use super::{Failure, Problem};
 use crate::fate::Fate;
 use crate::host_order::{HostObservation, HostOrder};
@@ -397,9 +398,26 @@ impl HostRun {
                 .filter(|_| at.is_none())
                 .map(last_words)
                 .unwrap_or_default(),
-            look: self.command(),
+            look: self.command() + " --trace",
+            step: step(
+                &self.command(),
+                self.order.scenario.engine,
+                self.time_of(vm, at),
+            ),
             ..Failure::default()
         }
+    }
+
+    /// When what [`moments`](HostRun::moments) shows last happened.
+    fn time_of(&self, vm: Option<u32>, at: Option<usize>) -> Option<Time> {
+        let records = &self.evidence().records;
+        let end = vm.and_then(|vm| self.evidence().vms.get(&vm));
+        let last = match (at, end) {
+            (Some(at), _) => records.get(at),
+            (None, Some(end)) => end.last.last(),
+            (None, None) => records.last(),
+        };
+        last.map(|record| record.time)
     }
 
     /// What happened last until record number `at`; until the end if there is
@@ -440,7 +458,7 @@ impl HostRun {
 
     /// The command that makes the same run.
     pub fn command(&self) -> String {
-        self.order.command(self.stage) + " --trace"
+        self.order.command(self.stage)
     }
 }
 

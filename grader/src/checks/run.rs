@@ -1,5 +1,6 @@
 //! One run, with what its guest should have done.
 
+use super::failure::step;
 use super::{Failure, Problem};
 use crate::fate::Fate;
 use crate::guest::Guest;
@@ -230,7 +231,12 @@ impl Run {
                 .filter(|_| at.is_none())
                 .map(last_words)
                 .unwrap_or_default(),
-            look: self.command(),
+            look: self.command() + " --trace",
+            step: step(
+                &self.command(),
+                engine,
+                shown.last().map(|record| record.time),
+            ),
             ..Failure::default()
         }
     }
@@ -256,7 +262,7 @@ impl Run {
             self.guest,
             self.seed,
             &self.observation.scenario,
-        ) + " --trace"
+        )
     }
 }
 

@@ -165,6 +165,10 @@ fn explain(paint: Paint, stage: &StageVerdict, check: &CheckVerdict, failure: &F
     if !failure.look.is_empty() {
         row("look", &failure.look);
     }
+    if !failure.step.is_empty() {
+        row("step", &failure.step);
+        row("", "(with `debug` for `step`, gdb stands there)");
+    }
 }
 
 /// Places as `folder/a.rs:3, :9, b.rs:7`: what was said is not said again.

@@ -3,6 +3,8 @@
 mod batch;
 mod compare;
 mod confined;
+#[cfg(unix)]
+mod debug;
 mod diff;
 mod export;
 mod grade;
@@ -14,6 +16,8 @@ mod paint;
 mod predict;
 mod run;
 mod run_host;
+#[cfg(unix)]
+mod run_session;
 mod saves;
 mod say;
 mod screen;
@@ -53,6 +57,12 @@ pub fn carry_out(cli: Cli) -> Result<u8, LabError> {
         #[cfg(not(unix))]
         Some(Command::Step(_)) => Err(LabError::Usage(String::from(
             "step needs a host that can copy a running process, as Linux and macOS can",
+        ))),
+        #[cfg(unix)]
+        Some(Command::Debug(arguments)) => debug::debug(&workspace()?, arguments),
+        #[cfg(not(unix))]
+        Some(Command::Debug(_)) => Err(LabError::Usage(String::from(
+            "debug needs a host that can copy a running process, as Linux and macOS can",
         ))),
         Some(Command::Trace(arguments)) => trace::trace(workspace, arguments),
         Some(Command::Grade(arguments)) => grade::grade(&workspace()?, &arguments),

@@ -7,6 +7,9 @@
 //!    travel.rs   forwards and back: to a position, a time, an event, an address
 //!    change.rs   branches: what follows if something is changed
 //!  words.rs      what was seen, in words
+//!    pages.rs    the way of an address through the page tables
+//!    whereabouts.rs  who is on which physical CPU
+//!  number.rs     a number, as somebody writes it
 //! ```
 //!
 //! The version's code runs in the runner's process, never here. Whatever it does
@@ -14,24 +17,32 @@
 //! process dies, its last checkpoint answers in its place.
 
 mod change;
+pub mod number;
+mod pages;
 mod runner;
 mod travel;
+mod whereabouts;
 pub mod words;
 
+pub use number::number;
+pub use whereabouts::{Whereabouts, whereabouts};
+
 use crate::error::LabError;
+use crate::host_order::image_of;
 use crate::host_order::{HostOrder, VmOrder};
 use crate::observation::Order;
 use common::trace::{Event, Record, VcpuName};
 use common::{Image, Symbols};
-use evidence::session::{Answer, News, Place, Request, Stop, Until, What, Why};
+use evidence::session::{Answer, News, Place, RegisterSet, Request, Stop, Until, What, Why};
 use evidence::{Bytes, Frame};
-use runner::Runner;
+use runner::{ONLY_IMAGE, Runner};
 use std::path::Path;
 
 /// A run that stands, most of the time.
 pub struct Session {
     runner: Runner,
     images: Vec<Image>,
+    vcpus: Vec<VcpuName>,
     stop: Stop,
     news: Vec<News>,
     /// How deep the checkpoint of the recorded run is that a change was made from.
@@ -51,10 +62,14 @@ impl Session {
         let stop = runner.stop()?;
         let image = match &order.scenario.threads {
             // What the student's pieces made of it is theirs: it may be anything.
-            Some(_) => runner.image().unwrap_or(image),
+            Some(_) => {
+                let made = runner.elf(String::from(ONLY_IMAGE));
+                let made = made.ok().and_then(|bytes| Image::parse(&bytes).ok());
+                made.unwrap_or(image)
+            }
             None => image,
         };
-        Ok(Session::of(runner, vec![image], stop))
+        Ok(Session::of(runner, vec![image], Vec::new(), stop))
     }
 
     /// The same for a set of VMs.
@@ -71,13 +86,19 @@ impl Session {
         let images = images?;
         let mut runner = Runner::start_host(runner, order)?;
         let stop = runner.stop()?;
-        Ok(Session::of(runner, images, stop))
+        let vcpus_of = |(vm, order): (u32, &VmOrder)| {
+            let numbers = 0..order.setup.vcpus;
+            numbers.map(move |vcpu| VcpuName { vm, vcpu })
+        };
+        let vcpus = (0..).zip(&order.vms).flat_map(vcpus_of).collect();
+        Ok(Session::of(runner, images, vcpus, stop))
     }
 
-    fn of(runner: Runner, images: Vec<Image>, stop: Stop) -> Session {
+    fn of(runner: Runner, images: Vec<Image>, vcpus: Vec<VcpuName>, stop: Stop) -> Session {
         let mut session = Session {
             runner,
             images,
+            vcpus,
             news: Vec::new(),
             stop: stop.clone(),
             branch: None,
@@ -132,6 +153,23 @@ impl Session {
         &self.images[vm.min(self.images.len() - 1)].symbols
     }
 
+    /// The vCPUs of all VMs, if the version tells them apart.
+    pub fn vcpus(&self) -> &[VcpuName] {
+        &self.vcpus
+    }
+
+    /// The guest's ELF image: what the runner was given, or what it has put together.
+    /// There is one VM, or `vm` is the number of one of many.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn elf(&self, vm: u32) -> Result<Vec<u8>, LabError> {
+        self.runner.elf(match self.vcpus.is_empty() {
+            true => String::from(ONLY_IMAGE),
+            false => image_of(vm),
+        })
+    }
+
     /// The number of the group that the runner and its checkpoints are in.
     pub fn process_group(&self) -> u32 {
         self.runner.process()
@@ -142,7 +180,20 @@ impl Session {
     /// # Errors
     /// If no guest is on a physical CPU, or the runner is gone.
     pub fn read(&mut self, place: Place, length: usize) -> Result<Vec<u8>, LabError> {
-        match self.runner.ask(&Request::Read { place, length })? {
+        self.read_of(None, place, length)
+    }
+
+    /// The same of a vCPU that need not be the one that runs.
+    ///
+    /// # Errors
+    /// If it is none of this run, or the runner is gone.
+    pub fn read_of(
+        &mut self,
+        of: Option<VcpuName>,
+        place: Place,
+        length: usize,
+    ) -> Result<Vec<u8>, LabError> {
+        match self.runner.ask(&Request::Read { of, place, length })? {
             Answer::Bytes(Bytes(bytes)) => Ok(bytes),
             other => Err(unexpected(other)),
         }
@@ -153,8 +204,32 @@ impl Session {
     /// # Errors
     /// As [`read`](Session::read).
     pub fn walk(&mut self, address: u64) -> Result<common::inspect::Walk, LabError> {
-        match self.runner.ask(&Request::Walk { address })? {
+        self.walk_of(None, address)
+    }
+
+    /// The same through the tables of a vCPU that need not be the one that runs.
+    ///
+    /// # Errors
+    /// As [`read_of`](Session::read_of).
+    pub fn walk_of(
+        &mut self,
+        of: Option<VcpuName>,
+        address: u64,
+    ) -> Result<common::inspect::Walk, LabError> {
+        match self.runner.ask(&Request::Walk { of, address })? {
             Answer::Walked(walk) => Ok(walk),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// All registers of a vCPU that need not be the one that runs; of that one if
+    /// none is named.
+    ///
+    /// # Errors
+    /// As [`read_of`](Session::read_of).
+    pub fn registers_of(&mut self, of: Option<VcpuName>) -> Result<RegisterSet, LabError> {
+        match self.runner.ask(&Request::Registers { of })? {
+            Answer::Registers(registers) => Ok(*registers),
             other => Err(unexpected(other)),
         }
     }

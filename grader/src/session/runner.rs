@@ -6,7 +6,6 @@ use crate::error::LabError;
 use crate::host_order::HostOrder;
 use crate::interrupt;
 use crate::observation::Order;
-use common::Image;
 use evidence::session::{Answer, Post, Request, SCHEMA, Stop, listen};
 use serde::Serialize;
 use std::fs::File;
@@ -18,6 +17,9 @@ use std::time::{Duration, Instant};
 
 /// How often it is looked for Ctrl-C while the run goes on.
 const GLANCE: Duration = Duration::from_millis(50);
+
+/// The image of a version with one VM, on the desk.
+pub(super) const ONLY_IMAGE: &str = "guest.elf";
 
 /// A run that takes longer can be stopped.
 const LONG: Duration = Duration::from_millis(500);
@@ -36,7 +38,7 @@ impl Runner {
     pub(super) fn start(program: &Path, order: &Order) -> Result<Runner, LabError> {
         let desk = Desk::new()?;
         let mut scenario = order.scenario.clone();
-        scenario.image = desk.write("guest.elf", &order.image)?;
+        scenario.image = desk.write(ONLY_IMAGE, &order.image)?;
         Runner::with(program, desk, &scenario)
     }
 
@@ -122,10 +124,10 @@ impl Runner {
         self.post.answer().map_err(|_| self.gone())
     }
 
-    /// The image that the runner has put together.
-    pub(super) fn image(&self) -> Option<Image> {
-        let bytes = std::fs::read(self.desk.path("guest.elf")).ok()?;
-        Image::parse(&bytes).ok()
+    /// An image: as it was given to the runner, or as the runner has put it together.
+    pub(super) fn elf(&self, name: String) -> Result<Vec<u8>, LabError> {
+        std::fs::read(self.desk.path(&name))
+            .map_err(|error| LabError::infrastructure("the guest's image cannot be read", error))
     }
 
     /// The first process of the group that all checkpoints belong to.

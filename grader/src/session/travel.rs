@@ -3,7 +3,7 @@
 use super::{Session, event};
 use crate::error::LabError;
 use common::Time;
-use evidence::session::{Kind, Request, Until, Why};
+use evidence::session::{Kind, Request, Scene, Stop, Until, Why};
 
 impl Session {
     /// To a position, or the first moment behind it, or the end.
@@ -108,8 +108,9 @@ impl Session {
     }
 
     /// Back to the last moment before this one at which what `until` asks for was
-    /// so, its kinds, addresses and changes; says whether there is one. If not,
-    /// the run stands at its beginning.
+    /// so, its kinds, addresses, changes and vCPU; says whether there is one. If
+    /// not, the run stands at its beginning. If somebody is impatient it stands
+    /// where it is then, and the [stop](Session::stop) says so.
     ///
     /// # Errors
     /// As [`go_to`](Session::go_to).
@@ -118,13 +119,16 @@ impl Session {
         while end > 0 {
             self.retreat_while(|session| session.stop.position >= end)?;
             let begin = self.stop.position;
-            let begins_there = self.stands_at(&until.addresses).then_some(begin);
+            let begins_there = self.stands_at(until).then_some(begin);
             self.run(Until {
                 position: Some(end),
                 time: None,
                 scan: true,
                 ..until.clone()
             })?;
+            if self.stop.why == Why::Interrupted {
+                return Ok(true);
+            }
             if let Some(hit) = self.stop.last_hit.or(begins_there) {
                 return self.go_to(hit).map(|()| true);
             }
@@ -133,9 +137,12 @@ impl Session {
         self.go_to(0).map(|()| false)
     }
 
-    fn stands_at(&self, addresses: &[u64]) -> bool {
-        let scene = self.stop.scene.as_ref();
-        scene.is_some_and(|scene| addresses.contains(&scene.registers.rip))
+    /// Whether what `until` asks for is so here, as far as one moment shows it.
+    fn stands_at(&self, until: &Until) -> bool {
+        let Stop { scene, vcpu, .. } = &self.stop;
+        let vm_counts = until.vm.is_none() || until.vm == vcpu.map(|name| name.vm);
+        let at = |scene: &Scene| until.addresses.contains(&scene.registers.rip);
+        vm_counts && scene.as_ref().is_some_and(at) || until.vcpu.is_some() && until.vcpu == *vcpu
     }
 
     /// Back from checkpoint to checkpoint while `further` says so, and there is

@@ -9,6 +9,9 @@ use common::{Exit, Gpr, Symbols, Trap, disassemble, flags};
 use evidence::host::{Frame as HostFrame, Outcome};
 use evidence::session::{Decision, Event, Gone, News, Next, Order, Scene, Stop, What};
 use evidence::{Frame, GivenUp, Panic};
+use std::collections::BTreeMap;
+
+pub use super::pages::page;
 
 /// No instruction is longer.
 const LONGEST: u64 = 15;
@@ -109,6 +112,42 @@ pub fn news(news: &News, symbols: &Symbols) -> Option<Line> {
             decision_in_words(*decision, symbols)?,
         )),
     }
+}
+
+/// What guests print, line by line if there are many: then it is said whose it is.
+#[derive(Default)]
+pub struct Printed {
+    /// What each VM has begun and not ended.
+    begun: BTreeMap<u32, Vec<u8>>,
+}
+
+impl Printed {
+    /// What can be shown after this piece of news.
+    pub fn hear(&mut self, news: &News) -> String {
+        match &news.what {
+            What::One(Frame::Console(bytes)) => String::from_utf8_lossy(&bytes.0).into_owned(),
+            What::Many(HostFrame::Console { vm, bytes }) => {
+                let begun = self.begun.entry(*vm).or_default();
+                begun.extend(&bytes.0);
+                let ended = begun.iter().rposition(|byte| *byte == b'\n');
+                let ended = ended.map_or(0, |last| last + 1);
+                lines(*vm, &begun.drain(..ended).collect::<Vec<_>>())
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// What has been begun.
+    pub fn rest(self) -> String {
+        let begun = self.begun.iter();
+        begun.map(|(vm, bytes)| lines(*vm, bytes)).collect()
+    }
+}
+
+fn lines(vm: u32, bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let lines = text.lines();
+    lines.map(|line| format!("vm {vm} | {line}\n")).collect()
 }
 
 fn frame_in_words(frame: &Frame, symbols: &Symbols) -> Option<Line> {
@@ -377,6 +416,21 @@ mod tests {
     }
 
     #[test]
+    fn the_lines_of_many_vms_are_told_apart_and_kept_together() {
+        let mut printed = Printed::default();
+        let mut told = String::new();
+        for (vm, text) in [(0, "on"), (1, "two\nth"), (0, "e\n"), (1, "ree")] {
+            let bytes = Bytes(text.as_bytes().to_vec());
+            told += &printed.hear(&News {
+                position: 0,
+                what: What::Many(HostFrame::Console { vm, bytes }),
+            });
+        }
+        told += &printed.rest();
+        assert_eq!(told, "vm 1 | two\nvm 0 | one\nvm 1 | three\n");
+    }
+
+    #[test]
     fn a_process_that_was_asked_to_go_is_not_lost() {
         let stop = Stop {
             why: Why::Arrived,
@@ -386,6 +440,7 @@ mod tests {
             latest: Time(5_000),
             pcpu: 0,
             vcpu: None,
+            before: None,
             scene: None,
             last_hit: None,
             from: 0,

@@ -188,6 +188,10 @@ impl<C: EngineCpu> Host<C> {
             .unzip();
         let watch = Watch::new(writer.clone(), contexts, scenario);
         let watch = Arc::new(watch.with_locks(images, &memories));
+        if let Some(session) = session {
+            let watch = Arc::clone(&watch);
+            session.knows(move |name| watch.left_behind_by(name));
+        }
         let vms = scenario.vms.iter().zip(starts).zip(0..);
         Ok(Host {
             scenario: Arc::clone(scenario),

@@ -121,6 +121,14 @@ impl Watch {
         self
     }
 
+    /// What a vCPU left behind on the physical CPU when it was there last, or what
+    /// it begins with.
+    pub(crate) fn left_behind_by(&self, name: VcpuName) -> Option<Context> {
+        let vm = self.vms.get(name.vm as usize)?;
+        let seen = vm.vcpus.get(usize::from(name.vcpu))?.lock();
+        Some(seen.context.clone())
+    }
+
     /// The VM that ran last on a physical CPU.
     pub(crate) fn last_on(&self, pcpu: usize) -> Option<u32> {
         let vm = self.ran[pcpu].load(Ordering::Relaxed);

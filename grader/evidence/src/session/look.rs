@@ -5,7 +5,7 @@ use super::news::Untold;
 use super::post::Post;
 use super::protocol::{Answer, Decision, Gone, Kind, Order, Request, SCHEMA, Until, What, Why};
 use super::serve::{Flow, View};
-use common::inspect::{Inspector, Moment, Then, read};
+use common::inspect::{Inspector, Moment, Then};
 use common::trace::{Event, Record, VcpuName};
 use common::{Context, Time};
 use std::io;
@@ -29,6 +29,9 @@ const MOST: u32 = 100;
 #[derive(Clone)]
 pub struct Session(Arc<Mutex<Looker>>);
 
+/// What a vCPU left behind on the physical CPU when it was there last.
+pub(super) type Contexts = Box<dyn Fn(VcpuName) -> Option<Context> + Send>;
+
 /// What is known of the run. One process has one; a checkpoint keeps its own.
 pub(super) struct Looker {
     pub(super) post: Post,
@@ -40,6 +43,11 @@ pub(super) struct Looker {
     pub(super) latest: Time,
     /// Position and time of the last entry.
     entry: (u64, Time),
+    /// The contexts of the vCPUs that are on no physical CPU, if versions tell
+    /// vCPUs apart.
+    pub(super) contexts: Contexts,
+    /// Whose instruction was the last one, and who is about to execute the next.
+    pub(super) turns: [Option<VcpuName>; 2],
     /// Who was said to run on each physical CPU.
     running: Vec<Option<VcpuName>>,
     /// The state that the virtual CPU emulates, as it was at the last entry.
@@ -78,6 +86,8 @@ impl Session {
             position: 0,
             latest: Time::ZERO,
             entry: (0, Time::ZERO),
+            contexts: Box::new(|_| None),
+            turns: [None; 2],
             running: Vec::new(),
             state: Vec::new(),
             order: None,
@@ -120,6 +130,12 @@ impl Session {
     /// emulates.
     pub fn state(&self, state: Vec<(String, String)>) {
         self.looker().state = state;
+    }
+
+    /// There are several vCPUs, and `contexts` tells of each that is on no physical
+    /// CPU what it left behind there.
+    pub fn knows(&self, contexts: impl Fn(VcpuName) -> Option<Context> + Send + 'static) {
+        self.looker().contexts = Box::new(contexts);
     }
 
     /// Takes what the virtual CPU is to do now.
@@ -183,6 +199,7 @@ impl Looker {
     fn look(&mut self, moment: Moment<'_>) -> Then {
         self.pass(moment.now);
         self.untold.place(self.position);
+        self.turns = [self.turns[1], self.vcpu_on(moment.pcpu)];
         let mut view = View {
             pcpu: moment.pcpu,
             now: moment.now,
@@ -220,14 +237,18 @@ impl Looker {
         if self.position == self.began {
             return None;
         }
+        let turn = self.turns[1];
+        let vm_counts = until.vm.is_none() || until.vm == turn.map(|name| name.vm);
         let rip = view.context.as_ref().map(|context| context.rip);
-        let why = if rip.is_some_and(|rip| until.addresses.contains(&rip)) {
+        let why = if vm_counts && rip.is_some_and(|rip| until.addresses.contains(&rip)) {
             Why::Address
         } else if std::mem::take(&mut self.heard) {
             Why::Happened
-        } else if !until.changed.is_empty() && self.watched != self.watched_now(view) {
+        } else if vm_counts && !until.changed.is_empty() && self.watched != self.watched_now(view) {
             self.watched = self.watched_now(view);
             Why::Changed
+        } else if until.vcpu.is_some() && until.vcpu == turn {
+            Why::Turn
         } else {
             return None;
         };
@@ -238,20 +259,28 @@ impl Looker {
         Some(why)
     }
 
+    /// What stands in the watched places now; of a VM that is not here, what it
+    /// left behind.
     fn watched_now(&self, view: &View<'_>) -> Vec<Vec<u8>> {
-        let Some(context) = &view.context else {
-            return Vec::new();
+        let until = &self.until;
+        let read = |context: &Context| {
+            let ranges = until.changed.iter();
+            ranges.map(|range| range.read(&context.space)).collect()
         };
-        let ranges = self.until.changed.iter();
-        ranges
-            .map(|range| read(&context.space, range.address, range.length))
-            .collect()
+        let here = self.turns[1].map(|name| name.vm);
+        let left_behind = match until.vm {
+            Some(vm) if here != Some(vm) => (self.contexts)(VcpuName { vm, vcpu: 0 }),
+            _ => None,
+        };
+        let context = left_behind.as_ref().or(view.context.as_deref());
+        context.map_or(Vec::new(), read)
     }
 
     /// After how many instructions there is something to look at.
     fn distance(&self, now: Time) -> u64 {
         let until = &self.until;
-        if !until.addresses.is_empty() || !until.changed.is_empty() {
+        let has_its_turn = until.vcpu.is_some() && until.vcpu == self.turns[1];
+        if has_its_turn || !until.addresses.is_empty() || !until.changed.is_empty() {
             return 1;
         }
         let to_position = until.position.map(|end| end - self.position);

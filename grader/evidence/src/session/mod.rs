@@ -48,6 +48,6 @@ pub use look::Session;
 #[cfg(unix)]
 pub use post::{Post, listen};
 pub use protocol::{
-    Answer, Decision, Event, Gone, Kind, News, Next, Order, Place, Range, Register, Request,
-    SCHEMA, Scene, Stop, Until, What, Why,
+    Answer, Decision, Event, Gone, Kind, News, Next, Order, Place, Range, Register, RegisterSet,
+    Request, SCHEMA, Scene, Stop, Until, What, Why,
 };

@@ -2,9 +2,9 @@
 
 use crate::frame::{Bytes, Frame, RegisterFile};
 use crate::host;
-use common::inspect::Walk;
+use common::inspect::{self, Walk};
 use common::trace::{self, VcpuName};
-use common::{Exit, Fault, Gpr, Time, Trap};
+use common::{Context, Exit, Fault, Gpr, Space, Time, Trap};
 use serde::{Deserialize, Serialize};
 
 /// The first answer's text: which format the others are in.
@@ -25,6 +25,8 @@ pub enum Request {
     Mark,
     /// Show memory: as many of `length` bytes as there are.
     Read {
+        /// Whose; `None` for the code that is about to run.
+        of: Option<VcpuName>,
         /// From where.
         place: Place,
         /// How many.
@@ -39,8 +41,15 @@ pub enum Request {
     },
     /// Show the way of an address through the page tables.
     Walk {
+        /// Through whose; `None` for the code that is about to run.
+        of: Option<VcpuName>,
         /// The guest-virtual address.
         address: u64,
+    },
+    /// Show all that a CPU holds for the code that runs.
+    Registers {
+        /// Whose; `None` for the code that is about to run.
+        of: Option<VcpuName>,
     },
     /// Change a register.
     Set {
@@ -68,8 +77,12 @@ pub struct Until {
     pub addresses: Vec<u64>,
     /// Until what stands in one of these places is no longer what it was.
     pub changed: Vec<Range>,
-    /// Where the kinds, addresses and changes hit does not stop the run, and the
-    /// last such place is told at the end of it.
+    /// Addresses and changes count only in this VM, if one is named.
+    pub vm: Option<u32>,
+    /// Until this vCPU is about to execute an instruction.
+    pub vcpu: Option<VcpuName>,
+    /// Where the kinds, addresses, changes and the vCPU hit does not stop the run,
+    /// and the last such place is told at the end of it.
     pub scan: bool,
 }
 
@@ -115,6 +128,13 @@ pub struct Range {
     pub address: u64,
     /// How many.
     pub length: usize,
+}
+
+impl Range {
+    /// What stands there in `space`; less if not all is mapped to RAM.
+    pub fn read(&self, space: &Space) -> Vec<u8> {
+        inspect::read(space, self.address, self.length)
+    }
 }
 
 /// An address.
@@ -165,6 +185,8 @@ pub enum Answer {
     Bytes(Bytes),
     /// The way of an address.
     Walked(Walk),
+    /// What a CPU holds.
+    Registers(Box<RegisterSet>),
     /// It is done.
     Done,
     /// It cannot be done, in words.
@@ -188,6 +210,9 @@ pub struct Stop {
     pub pcpu: usize,
     /// Who runs there, if versions tell vCPUs apart.
     pub vcpu: Option<VcpuName>,
+    /// Whose instruction was the one before this moment, if versions tell vCPUs
+    /// apart.
+    pub before: Option<VcpuName>,
     /// The guest; `None` if none is on a physical CPU, as when all is over.
     pub scene: Option<Scene>,
     /// The last place that a [scan](Until::scan) came across.
@@ -211,6 +236,8 @@ pub enum Why {
     Address,
     /// What stood in a place that was asked for has changed.
     Changed,
+    /// The vCPU that was asked for is about to execute an instruction.
+    Turn,
     /// The controller asked.
     Interrupted,
     /// The run is over. Its last news say how.
@@ -251,6 +278,34 @@ pub struct Scene {
     pub code: Bytes,
     /// The state that the virtual CPU emulates: names and values.
     pub state: Vec<(String, String)>,
+}
+
+/// All that a CPU holds for the code that it runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegisterSet {
+    /// The general ones.
+    pub registers: RegisterFile,
+    /// Base of the FS segment.
+    pub fs_base: u64,
+    /// Base of the GS segment.
+    pub gs_base: u64,
+    /// The SSE registers.
+    pub xmm: [u128; 16],
+    /// Control and status of SSE arithmetic.
+    pub mxcsr: u32,
+}
+
+impl RegisterSet {
+    /// What is in `context`.
+    pub fn of(context: &Context) -> RegisterSet {
+        RegisterSet {
+            registers: RegisterFile::of(context),
+            fs_base: context.fs_base,
+            gs_base: context.gs_base,
+            xmm: context.xmm,
+            mxcsr: context.mxcsr,
+        }
+    }
 }
 
 /// Something that happened.

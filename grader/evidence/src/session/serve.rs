@@ -2,9 +2,12 @@
 
 use super::checkpoint;
 use super::look::Looker;
-use super::protocol::{Answer, Order, Place, Register, Request, Scene, Stop, Until, Why};
+use super::protocol::{
+    Answer, Order, Place, Register, RegisterSet, Request, Scene, Stop, Until, Why,
+};
 use crate::frame::{Bytes, RegisterFile};
 use common::inspect::{read, walk, write};
+use common::trace::VcpuName;
 use common::{Context, Time, View as Rights, flags};
 
 /// No instruction is longer.
@@ -52,7 +55,9 @@ impl Looker {
                         return Flow::Run;
                     }
                 }
-                Request::Read { .. } | Request::Walk { .. } => self.show(request, view),
+                Request::Read { of, .. } | Request::Walk { of, .. } | Request::Registers { of } => {
+                    self.show(request, of, view);
+                }
                 _ if why == Why::Over => self.refuse("the run is over: go back first"),
                 Request::Mark => {
                     // In the checkpoint below it is known why; here it is shown again.
@@ -92,14 +97,21 @@ impl Looker {
         self.keep = true;
     }
 
-    fn show(&mut self, request: Request, view: &View<'_>) {
-        let Some(context) = &view.context else {
+    fn show(&mut self, request: Request, of: Option<VcpuName>, view: &View<'_>) {
+        let elsewhere = of.filter(|_| of != self.vcpu_here(view));
+        let elsewhere = elsewhere.map(|name| (self.contexts)(name));
+        let context = match &elsewhere {
+            Some(context) => context.as_ref(),
+            None => view.context.as_deref(),
+        };
+        let Some(context) = context else {
             return self.refuse(NOBODY);
         };
         let space = &context.space;
         let answer = match request {
-            Request::Walk { address } => Answer::Walked(walk(space, address)),
-            Request::Read { place, length } => Answer::Bytes(Bytes(match place {
+            Request::Registers { .. } => Answer::Registers(Box::new(RegisterSet::of(context))),
+            Request::Walk { address, .. } => Answer::Walked(walk(space, address)),
+            Request::Read { place, length, .. } => Answer::Bytes(Bytes(match place {
                 Place::Virtual(address) => read(space, address, length.min(PIECE)),
                 Place::Physical(gpa) => {
                     let there = space.memory.size().saturating_sub(gpa);
@@ -138,6 +150,12 @@ impl Looker {
         }
     }
 
+    /// Whose context is to be seen in `view`.
+    fn vcpu_here(&self, view: &View<'_>) -> Option<VcpuName> {
+        let here = self.vcpu_on(view.pcpu);
+        here.filter(|_| view.context.is_some())
+    }
+
     fn refuse(&mut self, why: &str) {
         self.send(&Answer::Refused(why.to_string()));
     }
@@ -152,6 +170,7 @@ impl Looker {
             latest: self.latest,
             pcpu: view.pcpu,
             vcpu: self.vcpu_on(view.pcpu),
+            before: self.turns[0],
             scene: view.context.as_ref().map(|context| self.scene(context)),
             last_hit: self.last_hit.take(),
             from,

@@ -206,7 +206,7 @@ fn each_run_of_a_sweep_has_a_command_with_its_own_seed() {
     let runs = HostRun::all("v6", observation);
     let commands: Vec<_> = runs.iter().map(HostRun::command).collect();
     assert!(
-        commands[0].contains("--seed 1 ") && commands[1].contains("--seed 2 "),
+        commands[0].ends_with("--seed 1") && commands[1].ends_with("--seed 2"),
         "{commands:?}"
     );
 }

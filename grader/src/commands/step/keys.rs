@@ -1,11 +1,12 @@
 //! What each key does.
 
 use super::lost;
-use super::order::{Change, no, number};
+use super::order::Change;
 use super::screen::{KeyCode, KeyEvent, KeyModifiers, Row, Screen, somebody_is_impatient};
 use super::view::{self, LEAST, plain};
 use crate::error::LabError;
 use crate::interrupt;
+use crate::session::number::{no, number};
 use crate::session::{Session, words};
 use common::Time;
 use evidence::session::{Kind, Place, Scene, Until};

@@ -2,7 +2,7 @@
 
 use crate::error::LabError;
 use crate::session::Session;
-use common::Gpr;
+use crate::session::number::{general, no, number};
 use evidence::session::{Order, Register};
 
 /// Something that is to be changed.
@@ -43,30 +43,6 @@ impl Change {
     }
 }
 
-/// A number, hexadecimal with 0x, or what a register holds, or the address of a
-/// name.
-///
-/// # Errors
-/// If it is none of these.
-pub(super) fn number(text: &str, session: &Session) -> Result<u64, LabError> {
-    let text = text.trim();
-    let number = match text.strip_prefix("0x") {
-        Some(digits) => u64::from_str_radix(digits, 16).ok(),
-        None => text.parse().ok(),
-    };
-    let held = || {
-        let scene = session.stop().scene.as_ref()?;
-        Some(scene.registers.get(general(text)?))
-    };
-    let named = || session.symbols().address_of(text);
-    number.or_else(held).or_else(named).ok_or_else(|| {
-        no(
-            text,
-            "must be a number such as 80 or 0x50, a register, or a name of the guest",
-        )
-    })
-}
-
 fn bytes(text: &str) -> Result<Vec<u8>, LabError> {
     let bytes = text.split_whitespace();
     let bytes: Result<Vec<_>, _> = bytes.map(|byte| u8::from_str_radix(byte, 16)).collect();
@@ -85,20 +61,10 @@ fn register(name: &str) -> Result<Register, LabError> {
     }
 }
 
-fn general(name: &str) -> Option<Gpr> {
-    Gpr::ALL
-        .into_iter()
-        .find(|register| register.name() == name)
-}
-
-/// What was written cannot be, and why.
-pub(super) fn no(text: &str, why: &str) -> LabError {
-    LabError::Usage(format!("'{text}': {why}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use common::Gpr;
 
     #[test]
     fn registers_are_known_by_their_names_and_others_refused() {

@@ -2,12 +2,10 @@
 
 use super::screen::Row;
 use crate::error::LabError;
-use crate::session::{Session, words};
+use crate::session::{Session, whereabouts, words};
 use common::inspect::Walk;
-use common::trace::{Event, VcpuName};
 use common::{Gpr, disassemble};
 use evidence::session::{Place, Scene};
-use std::collections::BTreeMap;
 
 /// A terminal must have so many columns and rows.
 pub(super) const LEAST: (usize, usize) = (80, 24);
@@ -64,37 +62,15 @@ fn head(session: &Session, title: &str) -> String {
 
 /// From version 5 on: who is on which physical CPU, and who is on none.
 fn who_runs(session: &Session) -> Vec<Row> {
-    let mut pcpus = BTreeMap::<usize, Option<VcpuName>>::new();
-    let mut known = BTreeMap::<VcpuName, &str>::new();
-    for record in session.records() {
-        match record.event {
-            Event::Runs(name) => {
-                if let Some(before) = pcpus.insert(record.pcpu, Some(name)).flatten() {
-                    known.entry(before).or_insert("waits");
-                }
-                known.insert(name, "waits");
-            }
-            Event::Idle => drop(pcpus.insert(record.pcpu, None)),
-            Event::Exit(exit) => {
-                if let Some(Some(name)) = pcpus.get(&record.pcpu) {
-                    let sleeps = exit == common::Exit::Halted;
-                    known.insert(*name, if sleeps { "sleeps" } else { "waits" });
-                }
-            }
-            _ => {}
-        }
-    }
-    if known.is_empty() {
+    let there = whereabouts(session.records());
+    if there.on.is_empty() {
         return Vec::new();
     }
-    let on = pcpus.iter().map(|(pcpu, who)| match who {
+    let on = there.on.iter().map(|(pcpu, who)| match who {
         Some(name) => format!("cpu {pcpu}: {name}"),
         None => format!("cpu {pcpu}: nobody"),
     });
-    let off = known
-        .iter()
-        .filter(|(name, _)| !pcpus.values().any(|on| *on == Some(**name)));
-    let off = off.map(|(name, what)| format!("{name} {what}"));
+    let off = there.off().map(|(name, what)| format!("{name} {what}"));
     let all: Vec<_> = on.chain(off).collect();
     vec![plain(format!(" {}", all.join("   ")))]
 }
@@ -198,52 +174,7 @@ fn happened(session: &Session, most: usize) -> Vec<Row> {
 
 /// The way of an address through the page tables, and what stands there.
 pub(super) fn page(walk: &Walk, bytes: &[u8]) -> Vec<Row> {
-    let mut rows = vec![plain(format!(" address {:#x}", walk.address))];
-    for level in &walk.levels {
-        let rights = [
-            (0, "present"),
-            (1, "writable"),
-            (2, "user"),
-            (5, "accessed"),
-            (6, "dirty"),
-            (7, "large"),
-            (63, "no-execute"),
-        ];
-        let rights = rights.iter().filter(|(bit, _)| level.entry >> bit & 1 != 0);
-        let rights: Vec<_> = rights.map(|(_, name)| *name).collect();
-        rows.push(plain(format!(
-            "   level {}   entry at {:#010x}: {:#018x}   {}",
-            level.level,
-            level.slot,
-            level.entry,
-            rights.join(" ")
-        )));
-    }
-    rows.push(plain(match walk.gpa {
-        None => String::from("   mapped nowhere: an access is a page fault"),
-        Some(gpa) => format!(
-            "   guest-physical {gpa:#x}   kernel: {}   user: {}",
-            may(walk, true),
-            may(walk, false)
-        ),
-    }));
-    for (line, part) in bytes.chunks(16).enumerate() {
-        let hex: Vec<_> = part.iter().map(|byte| format!("{byte:02x}")).collect();
-        let at = walk.address.wrapping_add(16 * line as u64);
-        rows.push(plain(format!("   {at:#018x}  {}", hex.join(" "))));
-    }
-    rows
-}
-
-/// What somebody may do with a page.
-fn may(walk: &Walk, kernel: bool) -> &'static str {
-    match (kernel || walk.user, walk.writable, walk.executable) {
-        (false, ..) => "nothing",
-        (true, true, true) => "read, write, execute",
-        (true, true, false) => "read, write",
-        (true, false, true) => "read, execute",
-        (true, false, false) => "read",
-    }
+    words::page(walk, bytes).into_iter().map(plain).collect()
 }
 
 pub(super) fn plain(text: String) -> Row {
@@ -257,36 +188,5 @@ fn marked(text: String, columns: usize) -> Row {
     Row {
         text: format!("{text:<columns$}"),
         marked: true,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use common::inspect::Level;
-
-    #[test]
-    fn a_page_is_told_level_by_level_with_what_each_mode_may_do() {
-        let level = |level, slot, entry| Level { level, slot, entry };
-        let walk = Walk {
-            address: 0x1234,
-            levels: vec![level(4, 0x2000, 0x3007), level(3, 0x3000, 0x83)],
-            gpa: Some(0x1234),
-            writable: true,
-            user: false,
-            executable: true,
-            dirty: false,
-        };
-        let rows: Vec<_> = page(&walk, &[0xde, 0xad])
-            .into_iter()
-            .map(|row| row.text)
-            .collect();
-        assert!(rows[1].ends_with("present writable user"), "{rows:?}");
-        assert!(rows[2].ends_with("present writable large"), "{rows:?}");
-        assert!(
-            rows[3].contains("kernel: read, write, execute   user: nothing"),
-            "{rows:?}"
-        );
-        assert!(rows[4].ends_with("de ad"), "{rows:?}");
     }
 }
