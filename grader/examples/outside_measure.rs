@@ -11,7 +11,8 @@
 //! takes a second where a test run of its own takes a minute. A change is killed
 //! if a check fails, and one that makes the code hang is killed by the checks'
 //! patience. Those that survive show holes in the grader, or change nothing that
-//! can be seen: somebody has to look at each.
+//! can be seen: somebody has to look at each. What was found stands in LABS.md, in
+//! "Can the grader be trusted?".
 //!
 //! Only changes between the markers of solutions count: that is what students
 //! write. Results are kept in `target/outside-measure`, so that an interrupted

@@ -31,6 +31,10 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "a physical CPU that is unplugged while it runs somebody",
         run: unplug_the_busy,
     },
+    Scenario {
+        name: "a sleeper that is woken while its physical CPU is unplugged",
+        run: wake_the_homeless,
+    },
 ];
 
 /// Slices so short that every turn of a script is several of them.
@@ -143,7 +147,8 @@ fn hotplug() {
     let owner: Other = (
         "the owner",
         Box::new(move || {
-            for pcpu in [1, 0] {
+            // One balances first with a higher number, and then with a lower one.
+            for pcpu in [1, 0, 1] {
                 owned.unplug(pcpu).expect("the other one is plugged in");
                 owned.plug(pcpu).expect("it is unplugged");
             }
@@ -190,6 +195,46 @@ fn unplug_the_busy() {
         Box::new(move || owned.unplug(1).expect("the other one is plugged in")),
     );
     drive(&scheduler, pcpus, vec![owner]);
+    scheduler.audit().expect("everybody is where they say");
+}
+
+/// Sleeps, every time it runs.
+struct Napper;
+
+impl Runnable for Napper {
+    type Cpu = ();
+
+    fn load(&mut self, _: &mut Pcpu<()>) {}
+
+    fn store(&mut self, _: &mut Pcpu<()>) {}
+
+    fn turn(&mut self, pcpu: &mut Pcpu<()>, _: Time, _: &dyn Peers) -> Stop {
+        pcpu.now += 1;
+        Stop::Asleep { wake: Time(1_000) }
+    }
+}
+
+/// Who is awake before the one who unplugs comes to it stands on another queue
+/// already. There are two that idle, so that it could be put on both.
+fn wake_the_homeless() {
+    let mut pcpus = pcpus(3);
+    let scheduler = scheduler(&pcpus);
+    let home = Settings {
+        home: Some(1),
+        ..Settings::default()
+    };
+    let id = scheduler.create(Napper, home);
+    scheduler.start(id, Time::ZERO).expect("it is new");
+    for pcpu in &mut pcpus {
+        scheduler.schedule_once(pcpu);
+    }
+    let [owned, woken] = [Arc::clone(&scheduler), Arc::clone(&scheduler)];
+    let owner: Other = (
+        "the owner",
+        Box::new(move || owned.unplug(1).expect("the others are plugged in")),
+    );
+    let waker: Other = ("a neighbour", Box::new(move || woken.wake(id, Time(10))));
+    drive(&scheduler, vec![], vec![owner, waker]);
     scheduler.audit().expect("everybody is where they say");
 }
 

@@ -196,6 +196,12 @@ impl Asm {
         self.extend([0x8e, operands]);
     }
 
+    /// Emits `mov eax, register`, the counterpart of [`load_segment`](Self::load_segment).
+    pub fn store_segment(&mut self, register: SegmentRegister) {
+        let operands = 0b11_000_000 | (register as u8) << 3;
+        self.extend([0x8c, operands]);
+    }
+
     /// Places data and zeroed memory, resolves all labels, and returns the
     /// image. Its entry point is the first byte of the code.
     ///

@@ -84,6 +84,25 @@ fn segment_registers_are_loaded_and_not_stored() {
 }
 
 #[test]
+fn segment_registers_are_stored_into_eax() {
+    use SegmentRegister::{Ds, Es, Fs, Gs, Ss};
+    let mut asm = Asm::new();
+    for register in [Ds, Es, Ss, Fs, Gs] {
+        asm.store_segment(register);
+    }
+    let code = asm.finish().unwrap().segments.swap_remove(0).bytes;
+    let text: Vec<String> = iced_x86::Decoder::new(64, &code, 0)
+        .into_iter()
+        .map(|instruction| instruction.to_string())
+        .collect();
+    let registers = ["ds", "es", "ss", "fs", "gs"];
+    assert_eq!(
+        text,
+        registers.map(|register| format!("mov eax,{register}"))
+    );
+}
+
+#[test]
 fn an_undefined_label_is_an_error() {
     let mut asm = Asm::new();
     x64!(&mut asm ; jmp ->nowhere);

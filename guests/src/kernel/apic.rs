@@ -14,6 +14,8 @@ use crate::x64;
 
 /// Guest-physical address of the registers, as on every PC.
 pub const BASE: u32 = 0xfee0_0000;
+/// The model-specific register that holds this address.
+pub const BASE_REGISTER: u32 = 0x1b;
 /// The vector of timer interrupts: the first behind the CPU's exceptions.
 pub const TIMER_VECTOR: u8 = 32;
 /// The symbol of the variable with the timer's initial count.

@@ -78,6 +78,18 @@ pub fn load_task(asm: &mut Asm, limit: u16) {
     );
 }
 
+/// Loads the task register anew, with the same TSS and another limit. That a CPU uses
+/// it stands in the descriptor since [`load_task`], and has to be taken back before.
+pub fn reload_task(asm: &mut Asm, limit: u16) {
+    const AVAILABLE: i8 = 0x89_u8 as i8;
+    x64!(asm
+        ; mov WORD [->gdt + TASK as isize], limit as i16
+        ; mov BYTE [->gdt + TASK as isize + 5], AVAILABLE
+        ; mov eax, i32::from(TASK)
+        ; ltr ax
+    );
+}
+
 /// Makes RAX the interrupt stack of this number, from 1 to 7.
 pub fn set_interrupt_stack(asm: &mut Asm, number: usize) {
     x64!(asm ; mov [->tss + (IST1 + 8 * (number - 1)) as isize], rax);

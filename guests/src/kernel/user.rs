@@ -48,7 +48,8 @@ const CLEARED_FLAGS: u64 = 1 << 8 | 1 << 9 | 1 << 10;
 /// Whether `syscall` is allowed, in its lowest bit.
 pub const EFER: u32 = 0xc000_0080;
 const STAR: u32 = 0xc000_0081;
-const LSTAR: u32 = 0xc000_0082;
+/// Where `syscall` goes.
+pub const LSTAR: u32 = 0xc000_0082;
 /// The flags that `syscall` clears.
 pub const FMASK: u32 = 0xc000_0084;
 /// The base of FS, which user code often uses for its thread's own data.
@@ -63,6 +64,10 @@ const SYSCALL_ENABLE: i32 = 1;
 /// `syscall` loads CS with bits 32 to 47 and SS with 8 more; `sysretq` loads SS
 /// with 8 and CS with 16 more than bits 48 to 63.
 const SELECTORS: u64 = (USER_CODE as u64 - 16) << 48 | (KERNEL_CODE as u64) << 32;
+
+/// The instruction `sysretq`: dynasm's `sysret` is the form that returns to 32-bit
+/// code.
+pub const SYSRETQ: [u8; 3] = [0x48, 0x0f, 0x07];
 
 /// Writes RAX into a machine-specific register. Changes RAX, RCX and RDX.
 pub fn write_register(asm: &mut Asm, register: u32) {
@@ -195,6 +200,5 @@ fn leave_system_call(asm: &mut Asm) {
         ; mov rsp, [rsp]
         ; swapgs
     );
-    // `sysretq`: dynasm's `sysret` is the form that returns to 32-bit code.
-    asm.extend([0x48, 0x0f, 0x07]);
+    asm.extend(SYSRETQ);
 }

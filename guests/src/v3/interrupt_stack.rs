@@ -3,12 +3,13 @@
 //! A gate may name one of seven *interrupt stacks* in the TSS. Its handler starts
 //! there even if the kernel itself was interrupted, so that it has a stack when the
 //! kernel's is the trouble. The kernel here tries several of them, also the last one,
-//! with which its TSS ends.
+//! with which its TSS ends. Then it makes its TSS end earlier, and is told by #TS that
+//! there is no such stack, and whose TSS it was.
 
 use crate::asm::Asm;
 use crate::catalogue::{Expected, Guest};
 use crate::image::Image;
-use crate::kernel::interrupts::vector::INVALID_OPCODE;
+use crate::kernel::interrupts::vector::{INVALID_OPCODE, INVALID_TSS};
 use crate::kernel::interrupts::{self, FULL_LIMIT, Gate, frame};
 use crate::kernel::{self, segments};
 use crate::random::Random;
@@ -40,7 +41,7 @@ fn tried(seed: u64) -> Vec<usize> {
 
 fn build(seed: u64) -> Image {
     kernel::build(|asm| {
-        let undefined = asm.new_label();
+        let (undefined, invalid_tss) = (asm.new_label(), asm.new_label());
         asm.zeroed("stacks", 16, STACKS * STACK);
         asm.words("top", &[0]);
         segments::load(asm);
@@ -50,18 +51,25 @@ fn build(seed: u64) -> Image {
             segments::set_interrupt_stack(asm, number);
         }
         interrupts::gate(asm, INVALID_OPCODE, Gate::Interrupt, undefined);
+        interrupts::gate(asm, INVALID_TSS, Gate::Interrupt, invalid_tss);
         interrupts::load(asm, FULL_LIMIT);
         for number in tried(seed) {
             raise(asm, number);
             console::text(asm, &line(number));
         }
+        segments::reload_task(asm, segments::STACKS_ONLY - 1);
+        console::text(asm, BEYOND_THE_END);
+        raise(asm, STACKS);
         program::exit(asm, 0);
         x64!(asm ; ->wrong:);
         console::text(asm, "kernel: the handler is on another stack\n");
         program::exit(asm, 1);
         interrupts::handler(asm, "undefined", undefined, INVALID_OPCODE, on_undefined);
+        interrupts::handler(asm, "vector_10", invalid_tss, INVALID_TSS, on_invalid_tss);
     })
 }
+
+const BEYOND_THE_END: &str = "kernel: the TSS ends before its last stack: ";
 
 /// Raises an exception whose handler has this stack.
 fn raise(asm: &mut Asm, number: usize) {
@@ -86,10 +94,22 @@ fn on_undefined(asm: &mut Asm) {
     );
 }
 
+/// Says which selector it was told, and skips the instruction. Bit 0 of the error code
+/// is about something else.
+fn on_invalid_tss(asm: &mut Asm) {
+    console::text(asm, "#TS, selector ");
+    x64!(asm ; mov rax, [rbp + frame::ERROR_CODE] ; and eax, -2);
+    console::hexadecimal(asm, 4);
+    console::text(asm, "\n");
+    x64!(asm ; add QWORD [rbp + frame::RIP], 2);
+}
+
 fn line(number: usize) -> String {
     format!("kernel: back from interrupt stack {number}\n")
 }
 
 fn expected(seed: u64) -> Expected {
-    Expected::exit(tried(seed).into_iter().map(line).collect::<String>(), 0)
+    let lines: String = tried(seed).into_iter().map(line).collect();
+    let told = format!("#TS, selector {:#06x}\n", segments::TASK);
+    Expected::exit(lines + BEYOND_THE_END + &told, 0)
 }

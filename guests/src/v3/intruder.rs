@@ -107,7 +107,7 @@ static ATTEMPTS: [Attempt; 24] = [
     privileged(|asm| x64!(asm ; lgdt [->user_memory])),
     privileged(|asm| x64!(asm ; ltr ax)),
     privileged(|asm| x64!(asm ; invlpg [->user_memory])),
-    privileged(|asm| asm.extend([0x48, 0x0f, 0x07])), // sysretq
+    privileged(|asm| asm.extend(user::SYSRETQ)),
     privileged(|asm| x64!(asm ; mov rax, [rbx])),
     page_fault(
         |asm| x64!(asm ; mov rax, [->secret]),

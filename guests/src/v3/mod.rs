@@ -5,17 +5,21 @@ mod interrupt_stack;
 mod intruder;
 mod kernel;
 mod model_specific;
+mod permitted;
+mod reserved;
 mod segments;
 mod user;
 
 use crate::catalogue::Guest;
 
 /// The guests of version 3, in the order in which to try them.
-static GUESTS: [&[Guest]; 6] = [
+static GUESTS: [&[Guest]; 8] = [
     &[user::GUEST],
     &[segments::GUEST],
+    &[permitted::GUEST],
     &[intruder::GUEST],
     &[model_specific::GUEST],
+    &[reserved::GUEST],
     &[interrupt_stack::GUEST],
     &broken::GUESTS,
 ];

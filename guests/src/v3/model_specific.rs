@@ -5,13 +5,13 @@
 //! exception behind it, whose frame tells the segments that STAR has named. All of
 //! that is between the kernel and itself: there is no user code.
 
-use crate::asm::Asm;
+use crate::asm::{Asm, SegmentRegister};
 use crate::catalogue::{Expected, Guest};
 use crate::image::Image;
 use crate::kernel::interrupts::vector::INVALID_OPCODE;
 use crate::kernel::interrupts::{self, FULL_LIMIT, Gate, KERNEL_CODE, frame};
-use crate::kernel::user::{self, EFER, FMASK};
-use crate::kernel::{self, segments};
+use crate::kernel::user::{self, EFER, FMASK, SYSRETQ, USER_FLAGS};
+use crate::kernel::{self, apic, segments};
 use crate::random::Random;
 use crate::{console, program, x64};
 
@@ -24,8 +24,6 @@ pub(super) const GUEST: Guest = Guest {
     expected,
 };
 
-/// Where the local APIC is.
-const APIC_BASE: u32 = 0x1b;
 /// RFLAGS.IF.
 const INTERRUPT_FLAG: i32 = 1 << 9;
 /// The flags that every call clears: TF, DF.
@@ -42,7 +40,7 @@ fn calls(seed: u64) -> Vec<bool> {
 fn build(seed: u64) -> Image {
     kernel::build(|asm| {
         let undefined = asm.new_label();
-        for variable in ["caught", "flag"] {
+        for variable in ["caught", "flag", "length"] {
             asm.words(variable, &[0]);
         }
         segments::load(asm);
@@ -59,6 +57,12 @@ fn build(seed: u64) -> Image {
         x64!(asm ; ->wrong:);
         console::text(asm, "kernel: that is not what was written\n");
         program::exit(asm, 1);
+        x64!(asm ; ->other_stack:);
+        console::text(
+            asm,
+            "kernel: a handler has another stack segment than the kernel\n",
+        );
+        program::exit(asm, 1);
         entry(asm);
         interrupts::handler(asm, "undefined", undefined, INVALID_OPCODE, on_undefined);
     })
@@ -66,10 +70,10 @@ fn build(seed: u64) -> Image {
 
 /// What a register holds may be written to it again.
 fn write_the_apics_base_back(asm: &mut Asm) {
-    x64!(asm ; mov ecx, APIC_BASE as i32 ; rdmsr ; wrmsr);
+    x64!(asm ; mov ecx, apic::BASE_REGISTER as i32 ; rdmsr ; wrmsr);
 }
 
-/// Without its bit in EFER, `syscall` is no instruction.
+/// Without its bit in EFER, `syscall` is no instruction, and `sysretq` is none either.
 fn switch_off_and_on(asm: &mut Asm) {
     x64!(asm
         ; mov ecx, EFER as i32
@@ -79,8 +83,15 @@ fn switch_off_and_on(asm: &mut Asm) {
         ; rdmsr
         ; test al, 1
         ; jnz ->wrong
+        ; mov DWORD [->length], SYSRETQ.len() as i32
+        ; lea rcx, [->wrong]            // where it would go
+        ; mov r11d, USER_FLAGS
+    );
+    asm.extend(SYSRETQ);
+    x64!(asm
+        ; mov DWORD [->length], 2       // of `syscall`, and of `ud2`
         ; syscall
-        ; cmp DWORD [->caught], 1
+        ; cmp DWORD [->caught], 2
         ; jne ->wrong
         ; mov ecx, EFER as i32
         ; rdmsr
@@ -114,8 +125,8 @@ fn entry(asm: &mut Asm) {
     x64!(asm ; ->system_call: ; ud2 ; jmp rcx);
 }
 
-/// Finds the flag and the kernel's own segments in the frame, and skips the
-/// instruction: `ud2` and `syscall` have two bytes.
+/// Finds the flag and the kernel's own segments in the frame, and the kernel's stack
+/// segment also in SS, since the mode has not changed. Skips the instruction.
 fn on_undefined(asm: &mut Asm) {
     const SS: i32 = frame::RSP + 8;
     let data = i32::from(KERNEL_CODE) + 8;
@@ -129,7 +140,13 @@ fn on_undefined(asm: &mut Asm) {
         ; jne ->wrong
         ; cmp QWORD [rbp + SS], data
         ; jne ->wrong
-        ; add QWORD [rbp + frame::RIP], 2
+    );
+    asm.store_segment(SegmentRegister::Ss);
+    x64!(asm
+        ; cmp eax, data
+        ; jne ->other_stack
+        ; mov rax, [->length]
+        ; add [rbp + frame::RIP], rax
     );
 }
 

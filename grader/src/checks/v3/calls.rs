@@ -20,7 +20,15 @@ pub(super) fn system_calls_are_forwarded(bench: &Bench<'_>) -> Result<(), Proble
     let run = bench.run(guest("model-specific"), bench.seed, |order| {
         order.tick(NEVER)
     })?;
-    run.expect_model()
+    run.expect_model()?;
+    let run = bench.run(guest("reserved-values"), bench.seed, |order| {
+        order.tick(NEVER)
+    })?;
+    run.asking(
+        "the line says which register was written, and with what. Can the register hold that? \
+         And what becomes of its old value if it cannot?",
+    )
+    .expect_model()
 }
 
 /// Where the guest must go on at the next entry, and why.

@@ -27,7 +27,7 @@ const CHECKS: &[Check] = &[
     Check {
         name: "system-calls-are-forwarded",
         points: 15,
-        tests: "every syscall goes to the kernel's entry, and every sysretq back behind its syscall",
+        tests: "every syscall goes to the kernel's entry, and every sysretq back behind its syscall, if the registers behind them say so; and these refuse what they cannot hold",
         exercises: &["v3-E2", "v3-E3"],
         on_kvm: OnKvm::Skipped(VIRTUAL_CPU),
         run: calls::system_calls_are_forwarded,
@@ -59,8 +59,8 @@ const CHECKS: &[Check] = &[
     Check {
         name: "privileged-is-refused",
         points: 15,
-        tests: "what only a kernel may do is #GP in user mode, to the guest's own kernel, and the VM lives on",
-        exercises: &["v3-E4", "v3-E6"],
+        tests: "what only a kernel may do is #GP in user mode, to the guest's own kernel, and the VM lives on; the rest user code may do",
+        exercises: &["v3-E4", "v3-E5", "v3-E6"],
         on_kvm: OnKvm::Skipped(VIRTUAL_CPU),
         run: intruder::privileged_is_refused,
     },

@@ -1,6 +1,6 @@
-//! v6-E4: who is moved, and who is not.
+//! v6-E2 and v6-E4: who is moved, and who is not.
 
-use super::{expect_sound, fair, hog};
+use super::{expect_sound, fair, hog, vm};
 use crate::checks::{Bench, HostRun, Problem, Stay};
 use crate::host_order::{HostOrder, VmOrder};
 use evidence::host::Order;
@@ -35,7 +35,44 @@ pub(super) fn balanced_is_left_alone(bench: &Bench<'_>) -> Result<(), Problem> {
             expect_no_moves(&run(bench, set, 2, order)?, 0)?;
         }
     }
+    sleepers_stay(bench)
+}
+
+/// Each has a physical CPU for itself, and wakes where it fell asleep.
+fn sleepers_stay(bench: &Bench<'_>) -> Result<(), Problem> {
+    let seed = bench.seed;
+    let set = [
+        vm("sleeper", seed).home(0).guest_tick(50_000),
+        vm("sleeper", seed + 1).home(1).guest_tick(70_000),
+    ];
+    for order in fair(seed) {
+        let run = run(bench, &set, 2, order)?;
+        let moved = run.vms().find_map(|vm| run.migrations(vm).first().copied());
+        if let Some(moved) = moved {
+            return Err(woke_elsewhere(&run, moved));
+        }
+    }
     Ok(())
+}
+
+fn woke_elsewhere(run: &HostRun, moved: Stay) -> Problem {
+    let failure = run.failure(
+        format!(
+            "{} wakes on pcpu {}, where it fell asleep: nobody else is there",
+            moved.vcpu,
+            1 - moved.pcpu
+        ),
+        format!("at {} it woke on pcpu {}", moved.from, moved.pcpu),
+        None,
+        Some(moved.at),
+    );
+    failure
+        .thought(
+            "what it used last may still be in the caches of one physical CPU. Is that one asked \
+             before the others whether it is free?",
+        )
+        .by("v6-E2")
+        .into()
 }
 
 pub(super) fn all_on_one_spread_and_stay(bench: &Bench<'_>) -> Result<(), Problem> {

@@ -35,8 +35,8 @@ const CHECKS: &[Check] = &[
     Check {
         name: "balanced-is-left-alone",
         points: 6,
-        tests: "where no move brings the loads closer, nobody is moved",
-        exercises: &["v6-E1", "v6-E4"],
+        tests: "where no move brings the loads closer, nobody is moved, and who sleeps wakes where it was if nobody else is there",
+        exercises: &["v6-E1", "v6-E2", "v6-E4"],
         on_kvm: OnKvm::Skipped(TIME),
         run: balance::balanced_is_left_alone,
     },
