@@ -223,7 +223,9 @@ fn a_comparison_has_what_was_counted_on_each_engine() {
         "{comparison:#}"
     );
     if kvm_can_run(stage) {
-        assert_eq!(count(1, "exits", "halted"), naps, "{comparison:#}");
+        // A busy host lets two ticks become one.
+        let there = count(1, "exits", "halted");
+        assert!((1..=naps).contains(&there), "{comparison:#}");
         assert_eq!(columns[1]["measured"]["traps"], serde_json::json!([]));
     } else {
         assert!(comparison["missing"].is_string(), "{comparison:#}");
