@@ -241,7 +241,7 @@ impl fmt::Display for Fate {
             ),
             Fate::GivenUp(GivenUp::OnlyTraps) => f.write_str(
                 "the guest traps at nearly every instruction and gets no further: it was stopped \
-                 after a million traps",
+                 after 250,000 traps",
             ),
             Fate::Hung => f.write_str("your code did not come back: it loops without end"),
             Fate::Flooded => f.write_str("your code printed without end"),

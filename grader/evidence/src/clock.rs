@@ -15,6 +15,9 @@ pub(crate) struct Clock {
     /// How many traps there were since a time.
     traps: u64,
     since: Time,
+    /// How many entries there were, one behind the other, in which there was no time
+    /// for a single instruction.
+    empty: u64,
     /// Long after the limit: not even an entry too many comes here.
     end: Time,
 }
@@ -24,10 +27,14 @@ const EVENTS: u64 = 1_000;
 
 /// Traps that are too many if the guest has carried out fewer than [`FEW`]
 /// instructions between them.
-const TRAPS: u64 = 1_000_000;
+const TRAPS: u64 = 250_000;
 
 /// Three instructions for two traps.
 const FEW: u64 = TRAPS / 2 * 3;
+
+/// Entries without time that are too many: nobody has looked at the deadline behind
+/// them.
+const EMPTY: u64 = 10_000;
 
 impl Clock {
     /// A clock for a run that is to end at `limit`.
@@ -37,6 +44,7 @@ impl Clock {
             events: 0,
             traps: 0,
             since: Time::ZERO,
+            empty: 0,
             end: limit + limit.0 + 1_000_000,
         }
     }
@@ -59,14 +67,25 @@ impl Clock {
     /// The machine reports this: whether that was one too many.
     pub(crate) fn look_at(&mut self, record: &Record) -> Option<GivenUp> {
         self.look(record.time).or_else(|| match record.event {
-            Event::Trap { trap, .. } if !matches!(trap, Trap::Budget | Trap::Kicked) => {
-                self.trap(record.time)
-            }
+            Event::Trap {
+                trap: Trap::Budget | Trap::Kicked,
+                retired,
+            } => self.no_trap(retired),
+            Event::Trap { .. } => self.trap(record.time),
             _ => None,
         })
     }
 
+    fn no_trap(&mut self, retired: u64) -> Option<GivenUp> {
+        self.empty = match retired {
+            0 => self.empty + 1,
+            _ => 0,
+        };
+        (self.empty == EMPTY).then_some(GivenUp::RunsOn)
+    }
+
     fn trap(&mut self, now: Time) -> Option<GivenUp> {
+        self.empty = 0;
         self.traps += 1;
         if self.traps < TRAPS {
             return None;
@@ -85,15 +104,15 @@ mod tests {
     fn trapping_every(instructions: u64, trap: Trap) -> Option<GivenUp> {
         let mut clock = Clock::new(Time::NEVER);
         let mut times = (0..3 * TRAPS).map(|number| number * instructions);
-        times.find_map(|time| clock.look_at(&record(time, trap)))
+        times.find_map(|time| clock.look_at(&record(time, trap, 1)))
     }
 
-    fn record(time: u64, trap: Trap) -> Record {
+    fn record(time: u64, trap: Trap, retired: u64) -> Record {
         Record {
             time: Time(time),
             pcpu: 0,
             rip: 0,
-            event: Event::Trap { trap, retired: 0 },
+            event: Event::Trap { trap, retired },
         }
     }
 
@@ -120,6 +139,16 @@ mod tests {
     #[test]
     fn a_trap_at_every_second_instruction_is_not_too_many() {
         assert_eq!(trapping_every(2, Trap::SpinLoop), None);
+    }
+
+    #[test]
+    fn entries_that_nobody_ends_though_there_is_no_time_are_seen() {
+        let mut clock = Clock::new(Time::NEVER);
+        let mut enter = |time, retired| clock.look_at(&record(time, Trap::Budget, retired));
+        assert!((1..EMPTY).all(|time| enter(time, 0).is_none()));
+        assert_eq!(enter(EMPTY, 1), None);
+        let told = (1..=EMPTY).find_map(|time| enter(EMPTY + time, 0));
+        assert_eq!(told, Some(GivenUp::RunsOn));
     }
 
     #[test]

@@ -28,10 +28,11 @@ mod step;
 mod trace;
 mod watch;
 
-use self::say::say;
+use self::say::{note, say};
 use crate::cli::{Cli, Command};
 use crate::doctor;
 use crate::error::LabError;
+use crate::stages::STAGES;
 use crate::workspace::Workspace;
 
 /// Carries out a command line, and gives the exit code.
@@ -48,6 +49,9 @@ pub fn carry_out(cli: Cli) -> Result<u8, LabError> {
             ..workspace
         })
     };
+    if runs_versions(&cli.command) && !has_runners && nothing_is_built(&Workspace::find()?) {
+        note!("building the versions and what they stand on: the first time this takes minutes");
+    }
     match cli.command {
         None => overview::show(&workspace()?),
         Some(Command::List) => list::show(&workspace()?),
@@ -83,4 +87,28 @@ pub fn carry_out(cli: Cli) -> Result<u8, LabError> {
         }
         Some(Command::Handout(arguments)) => handout::make(&workspace()?, &arguments),
     }
+}
+
+/// Whether a command has to build a version before it can do its work.
+fn runs_versions(command: &Option<Command>) -> bool {
+    match command {
+        None => true,
+        Some(command) => matches!(
+            command,
+            Command::Run(_)
+                | Command::Step(_)
+                | Command::Debug(_)
+                | Command::Trace(_)
+                | Command::Grade(_)
+                | Command::Watch(_)
+                | Command::Compare(_)
+                | Command::Predict(_)
+                | Command::Diff(_)
+        ),
+    }
+}
+
+fn nothing_is_built(workspace: &Workspace) -> bool {
+    let built = workspace.target.join("debug");
+    !STAGES.iter().any(|stage| built.join(stage.runner).exists())
 }

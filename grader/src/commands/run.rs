@@ -1,7 +1,7 @@
 //! `cargo lab run`: boots a guest and shows what happens.
 
 use super::run_host;
-use super::say::{note, note_text};
+use super::say::{if_it_takes, note, note_text};
 use crate::child::Finished;
 use crate::cli::{HostArguments, RunArguments, SingleArguments};
 use crate::compile::{Compiled, compile};
@@ -21,6 +21,18 @@ use std::time::Duration;
 /// Whoever runs a guest by hand can stop it by hand, too.
 pub(super) const PATIENCE: Duration = Duration::from_secs(600);
 
+/// After so long a run seems to hang: most take less than a second.
+pub(super) const LONG: Duration = Duration::from_secs(10);
+
+/// Says so.
+pub(super) fn still_runs(stage: &Stage) {
+    let name = stage.name;
+    note!(
+        "it still runs; Ctrl-C ends it. If it hangs, `cargo lab grade {name}` says in which check, \
+         and `cargo lab step {name}` shows the way there"
+    );
+}
+
 /// How many records a trace shows at most.
 pub(super) const TRACE: u64 = 200_000;
 
@@ -39,10 +51,15 @@ pub(super) fn run(workspace: &Workspace, arguments: &RunArguments) -> Result<u8,
         return Ok(1);
     };
     let mut stdout = std::io::stdout().lock();
-    let run = observe(&runner, &order, |console| {
+    let show = |console: &[u8]| {
         // Whoever closed the pipe does not want to see the rest.
         let _ = stdout.write_all(console).and_then(|()| stdout.flush());
-    })?;
+    };
+    let run = if_it_takes(
+        LONG,
+        || still_runs(stage),
+        || observe(&runner, &order, show),
+    )?;
     drop(stdout);
     let fate = Fate::of(&run);
     report(&run, &fate, arguments.trace);

@@ -2,8 +2,10 @@
 //! print, and where the time went.
 
 use super::paint::Paint;
-use super::run::{ON_KVM, PATIENCE, TRACE, refuse, runner, show_output_of_the_code};
-use super::say::{note, note_text};
+use super::run::{
+    LONG, ON_KVM, PATIENCE, TRACE, refuse, runner, show_output_of_the_code, still_runs,
+};
+use super::say::{if_it_takes, note, note_text};
 use crate::cli::{OrderName, PolicyName, RunArguments, SingleArguments};
 use crate::error::LabError;
 use crate::fate::Fate;
@@ -32,7 +34,11 @@ pub(super) fn run(
     };
     let mut consoles = Consoles::new(&order.vms);
     let command = order.command(stage.name);
-    let run = observe_host(&runner, order, |evidence| consoles.follow(evidence))?;
+    let run = if_it_takes(
+        LONG,
+        || still_runs(stage),
+        || observe_host(&runner, order, |evidence| consoles.follow(evidence)),
+    )?;
     consoles.finish();
     let nothing = RunEvidence::default();
     let last = run.evidence.runs.last().unwrap_or(&nothing);

@@ -6,6 +6,9 @@
 use crate::error::LabError;
 use std::fmt::Arguments;
 use std::io::{ErrorKind, Write};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
 
 /// Prints a line, or as much of it as somebody reads.
 pub(super) fn line(text: Arguments<'_>) {
@@ -28,6 +31,25 @@ pub(super) fn note_line(text: Arguments<'_>) {
 /// Prints a text there as it is.
 pub(super) fn note_text(text: Arguments<'_>) {
     let _ = write!(std::io::stderr(), "{text}");
+}
+
+/// Does some work, and has a word if it takes longer than that.
+pub(super) fn if_it_takes<T>(
+    longer: Duration,
+    word: impl FnOnce() + Send,
+    work: impl FnOnce() -> T,
+) -> T {
+    let (done, is_done) = channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            if is_done.recv_timeout(longer) == Err(RecvTimeoutError::Timeout) {
+                word();
+            }
+        });
+        let result = work();
+        drop(done);
+        result
+    })
 }
 
 /// Prints something that a program reads, and that must not be lost in silence.
@@ -63,3 +85,20 @@ macro_rules! note {
     };
 }
 pub(super) use note;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_long_gets_a_word_and_what_does_not_gets_none() {
+        let (said, is_said) = channel();
+        let told = said.clone();
+        let word = move || told.send("long").unwrap();
+        let long = if_it_takes(Duration::from_millis(1), word, || is_said.recv().unwrap());
+        assert_eq!(long, "long");
+        let word = move || said.send("too soon").unwrap();
+        assert_eq!(if_it_takes(Duration::from_secs(1_000), word, || 5), 5);
+        assert!(is_said.try_recv().is_err());
+    }
+}

@@ -34,38 +34,34 @@ pub(super) fn show(session: &mut Session, from: Time, to: Time) -> Result<u8, La
         let before = session.stop().clone();
         session.step(1)?;
         if let Some(words) = lost(session.stop()) {
+            // What it was to execute when it was lost is the best that is known.
+            line(session, &before, &[]);
             note!("{words}");
             return Ok(1);
         }
-        line(session, &before, told);
+        line(session, &before, &changed(session, &before, told));
         told = tell(session, told);
         state(&before, session.stop());
     }
     if session.is_over() {
         tell(session, told);
-        let panicked = session.news().iter().any(|news| {
-            words::news(news, session.symbols()).is_some_and(|(who, _)| who == "panic")
+        let failed = session.news().iter().any(|news| {
+            let told = words::news(news, session.symbols());
+            told.is_some_and(|(who, _)| ["panic", "stand"].contains(&who))
         });
-        return Ok(u8::from(panicked));
+        return Ok(u8::from(failed));
     }
     Ok(0)
 }
 
-/// A moment: the instruction, and what it changed. What was `told` already happened
-/// before it.
-fn line(session: &Session, before: &Stop, told: usize) {
+/// A moment: the instruction, and what it changed.
+fn line(session: &Session, before: &Stop, changed: &[String]) {
     let Some(scene) = &before.scene else {
         return;
     };
     let symbols = session.symbols_of(before.vcpu);
     let place = symbols.place(scene.registers.rip).to_string();
     let instruction = words::instruction(scene, symbols);
-    let same_vcpu = before.vcpu == session.stop().vcpu;
-    let after = session.stop().scene.as_ref().filter(|_| same_vcpu);
-    let after = after.map(|after| before_delivery(after, &session.news()[told..]));
-    let changed = after
-        .as_ref()
-        .map_or(Vec::new(), |after| words::changed_registers(scene, after));
     let who = before.vcpu.map_or(String::new(), |name| {
         format!("cpu {} {:<12}  ", before.pcpu, name.to_string())
     });
@@ -76,6 +72,17 @@ fn line(session: &Session, before: &Stop, told: usize) {
         changed.join(", ")
     );
     say!("{}", moment.trim_end());
+}
+
+/// Which registers an instruction changed. What was `told` already happened before it.
+fn changed(session: &Session, before: &Stop, told: usize) -> Vec<String> {
+    let after = session.stop();
+    match (&before.scene, &after.scene) {
+        (Some(old), Some(new)) if before.vcpu == after.vcpu => {
+            words::changed_registers(old, &before_delivery(new, &session.news()[told..]))
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// A scene without what the virtual CPU did to the stack behind the instruction, to
