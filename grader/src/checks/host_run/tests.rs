@@ -1,8 +1,10 @@
 use super::*;
+use crate::checks::{Failure, Problem};
 use crate::child::{Finished, How};
 use crate::host_order::VmOrder;
-use common::Image;
-use evidence::host::{Claim, End, Evidence, VmEnd};
+use common::trace::Device;
+use common::{Ending, Exit, Image};
+use evidence::host::{Claim, End, Evidence, Outcome, Violation, VmEnd, What};
 
 const fn name(vm: u32) -> VcpuName {
     VcpuName { vm, vcpu: 0 }
