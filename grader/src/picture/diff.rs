@@ -38,6 +38,12 @@ pub fn diff(
             one.engine, other.engine
         );
     }
+    if one.stage != other.stage {
+        text += &format!(
+            "(these are two versions, {} and {}: they are meant to differ)\n",
+            one.stage, other.stage
+        );
+    }
     text += &format!("\nequal: {}\n", summary(&one_events[..equal]));
     let is_whole = equal == one_events.len() && equal == other_events.len();
     let endings = |trace: &Trace| -> Vec<_> {
@@ -53,7 +59,12 @@ pub fn diff(
     }
     let rest = [&one_events[equal..], &other_events[equal..]];
     let rows = align(rest[0], rest[1], &same);
-    text += &table(&rows, is_exact, lines, width);
+    text += &Table {
+        traces: [one, other],
+        is_exact,
+        column: (width.max(60) - 3) / 2,
+    }
+    .of(&rows, lines);
     for (sign, trace) in ["A", "B"].iter().zip([one, other]) {
         text += &format!(
             "{sign} ends at {}: {}\n",
@@ -148,42 +159,104 @@ fn align<'a>(
     rows
 }
 
-fn table(rows: &[Row<'_>], is_exact: bool, lines: usize, width: usize) -> String {
-    let column = (width.max(60) - 3) / 2;
-    let cell = |event: Option<&Event>| {
-        let text = event.map_or(String::new(), |event| {
-            let time = Time(event.time);
-            format!(
-                "{time:>9} {:6} {} {}",
-                event.kind.name(),
-                event.text,
-                event.place
-            )
-        });
-        let cut: String = text.chars().take(column).collect();
-        format!("{cut:column$}")
-    };
-    let mut text = format!("\n{:column$}   {}\n", "A", "B");
-    for (left, right) in rows.iter().take(lines) {
-        let is_equal = match (left, right) {
-            (Some(a), Some(b)) if is_exact => a == b,
-            (Some(a), Some(b)) => monitors_view(a) == monitors_view(b),
-            _ => false,
-        };
-        let sign = match (is_equal, left, right) {
-            (true, ..) => ' ',
-            (_, Some(_), None) => '<',
-            (_, None, Some(_)) => '>',
+/// How rows are shown.
+struct Table<'a> {
+    traces: [&'a Trace; 2],
+    is_exact: bool,
+    /// So many letters has a cell.
+    column: usize,
+}
+
+impl Table<'_> {
+    fn of(&self, rows: &[Row<'_>], lines: usize) -> String {
+        let column = self.column;
+        let mut text = format!("\n{:column$}   {}\n", "A", "B");
+        for row in rows.iter().take(lines) {
+            let [left, right] = self.cells(*row);
+            let line = format!("{left:column$} {} {right}", self.sign(*row));
+            text += line.trim_end();
+            text += "\n";
+        }
+        if rows.len() > lines {
+            text += "(and so on)\n";
+        }
+        text + "\n"
+    }
+
+    fn sign(&self, row: Row<'_>) -> char {
+        match row {
+            (Some(a), Some(b)) if self.is_exact && a == b => ' ',
+            (Some(a), Some(b)) if !self.is_exact && monitors_view(a) == monitors_view(b) => ' ',
+            (Some(_), None) => '<',
+            (None, Some(_)) => '>',
             _ => '|',
+        }
+    }
+
+    /// Both cells of a row, none longer than its column. What is cut is their common
+    /// beginning, if their difference would not be seen otherwise.
+    fn cells(&self, (left, right): Row<'_>) -> [String; 2] {
+        let moved = matches!((left, right), (Some(a), Some(b)) if a.pcpu != b.pcpu);
+        let [one, other] = [left, right].map(|event| event.map(head));
+        let [one_words, other_words] = [(left, 0), (right, 1)].map(|(event, side)| {
+            event.map_or(String::new(), |event| self.words(event, side, moved))
+        });
+        let room = self.column.saturating_sub(HEAD);
+        let same = match (&one, &other) {
+            (Some(_), Some(_)) => common_words(&one_words, &other_words, room),
+            _ => 0,
         };
-        let line = format!("{} {sign} {}", cell(*left), cell(*right));
-        text += line.trim_end();
-        text += "\n";
+        let cell = |head: Option<String>, words: String| {
+            let words = match same {
+                0 => words,
+                same => format!("…{}", &words[same..]),
+            };
+            let all = head.unwrap_or_default() + &words;
+            all.chars().take(self.column).collect()
+        };
+        [cell(one, one_words), cell(other, other_words)]
     }
-    if rows.len() > lines {
-        text += "(and so on)\n";
+
+    /// What happened, where in the guest, and to whom if there are many.
+    fn words(&self, event: &Event, side: usize, moved: bool) -> String {
+        let trace = self.traces[side];
+        let who = match self.traces.iter().any(|trace| trace.vcpus().count() > 1) {
+            true => format!("{} ", trace.vcpu_name(event.vm, event.vcpu)),
+            false => String::new(),
+        };
+        let pcpu = match moved {
+            true => format!("on pcpu {} ", event.pcpu),
+            false => String::new(),
+        };
+        format!("{who}{pcpu}{} {}", event.text, event.place)
     }
-    text + "\n"
+}
+
+/// As long as a time and a kind with what stands between.
+const HEAD: usize = 17;
+
+fn head(event: &Event) -> String {
+    format!("{:>9} {:6} ", Time(event.time), event.kind.name())
+}
+
+/// How many bytes of the beginning of two texts are left out so that where they begin
+/// to differ is seen in so much room: whole words, and none if there is room enough.
+fn common_words(one: &str, other: &str, room: usize) -> usize {
+    let pairs = one.char_indices().zip(other.chars());
+    let mut differ = pairs.skip_while(|((_, a), b)| a == b);
+    let at = match differ.next() {
+        Some(((at, _), _)) => at,
+        None => one.len().min(other.len()),
+    };
+    if one == other {
+        return 0;
+    }
+    let length = |text: &str| text[at..].find(' ').unwrap_or(text.len() - at);
+    let word = one[..at].chars().count() + length(one).max(length(other));
+    match word <= room {
+        true => 0,
+        false => one[..at].rfind(' ').map_or(0, |space| space + 1),
+    }
 }
 
 #[cfg(test)]
@@ -252,5 +325,43 @@ mod tests {
         other.vms[0].ending = String::from("the guest halted for ever");
         let (text, are_equal) = diff(&example(), &other, &names(), 10, 100);
         assert!(!are_equal && text.contains("halted for ever"), "{text}");
+    }
+
+    #[test]
+    fn of_two_that_differ_late_the_common_beginning_is_cut_and_not_the_difference() {
+        let texts = ["0x10", "0x20"].map(|value| {
+            let mut trace = example();
+            trace.events[2].text = format!("mmio: write dword to the task priority <- {value}");
+            trace
+        });
+        let (text, _) = diff(&texts[0], &texts[1], &names(), 10, 100);
+        let row = text.lines().find(|line| line.contains(" | "));
+        let row = row.unwrap_or_else(|| panic!("no row in {text}"));
+        assert!(row.contains("…0x10") && row.contains("…0x20"), "{text}");
+        assert!(row.chars().count() <= 100, "{row}");
+    }
+
+    #[test]
+    fn that_something_happened_to_another_vcpu_or_elsewhere_is_seen() {
+        let mut other = example();
+        other.events[1].vcpu = 1;
+        other.events[2].pcpu = 1;
+        let (text, _) = diff(&example(), &other, &names(), 10, 120);
+        for difference in [
+            "vm 0 vcpu 0 deadline",
+            "vm 0 vcpu 1 deadline",
+            "on pcpu 0",
+            "on pcpu 1",
+        ] {
+            assert!(text.contains(difference), "{difference}: {text}");
+        }
+    }
+
+    #[test]
+    fn that_two_versions_are_compared_is_said() {
+        let mut other = example();
+        other.stage = String::from("v6");
+        let (text, _) = diff(&example(), &other, &names(), 10, 100);
+        assert!(text.contains("two versions, v7 and v6"), "{text}");
     }
 }

@@ -11,7 +11,7 @@
 //! What a picture says in colours stands in the tables in words, so the page can be
 //! read without seeing, without its script, and on paper.
 
-use super::trace::{Event, Interrupt, Source, Span, Trace};
+use super::trace::{Event, Interrupt, Kind, Share, Source, Span, State, Trace};
 use crate::export::escape;
 use common::Time;
 use serde_json::{Value, json};
@@ -30,16 +30,18 @@ const LATE: usize = 20;
 pub fn page(trace: &Trace) -> String {
     let title = format!("{} on {}", trace.stage, trace.engine);
     let late = Late::of(trace);
-    let parts: [(&str, String); 15] = [
+    let parts: [(&str, String); 17] = [
         ("title", escape(&title)),
         ("summary", escape(&summary(trace))),
         ("again", escape(&trace.again)),
         ("notes", notes(trace)),
         ("until", trace.until.to_string()),
+        ("key", key(trace)),
         ("splits", splits(trace)),
+        ("all-idle", trace.idle_share().to_string()),
         ("idle", idle(trace)),
         ("late-caption", late.caption),
-        ("late", late.rows),
+        ("late", late.table),
         ("counts", counts(trace)),
         ("style", STYLE.to_string()),
         ("data", data(trace)),
@@ -80,7 +82,16 @@ fn notes(trace: &Trace) -> String {
     if trace.missing > 0 {
         let missing = Time(trace.missing);
         notes += &format!(
-            "<p>{missing} events more were not recorded: the page ends before the run did.</p>\n"
+            "<p class=\"note\">{missing} events more were not recorded: the page ends before the run \
+             did, and its numbers are of what it shows.</p>\n"
+        );
+    }
+    if trace.cut {
+        notes += &format!(
+            "<p class=\"note\">The file was cut off: of the events, only the first {} are here, and where \
+             the lanes are hatched nobody knows what happened. All else on this page, its tables too, is of \
+             the whole run, as the beginning of the file says.</p>\n",
+            Time(trace.events.len() as u64)
         );
     }
     if trace.engine == "kvm" {
@@ -90,15 +101,67 @@ fn notes(trace: &Trace) -> String {
     notes
 }
 
-fn percent(part: u64, all: u64) -> String {
-    let tenths = u128::from(part) * 1000 / u128::from(all.max(1));
-    format!("{}.{}", tenths / 10, tenths % 10)
+/// What the signs in the picture say: of those that are in it.
+fn key(trace: &Trace) -> String {
+    let spans = |state| trace.spans.iter().any(|span| span.state == state);
+    let events = |kind| trace.events.iter().any(|event| event.kind == kind);
+    let is_ipi = |one: &Interrupt| matches!(one.source, Source::Vcpu { .. });
+    let ipis = trace.interrupts.iter().any(is_ipi);
+    let ticks = trace.interrupts.iter().any(|one| !is_ipi(one));
+    let loops = trace.loops(0, trace.until);
+    let loops = format!("left spinning in {}", loops.join(", "));
+    let sign = |sign: &str| format!("<i>{sign}</i>");
+    let coloured =
+        |sign: &str, colour: &str| format!("<i style=\"color:var({colour})\">{sign}</i>");
+    let block = |class: &str| format!("<i class=\"{class}\"></i>");
+    let is_idle = (0..trace.pcpus).any(|pcpu| trace.idle(pcpu) > 0);
+    let lock = String::from("<i style=\"background:var(--lock)\"></i>");
+    let colour = "runs: a colour for each VM, stripes for each vCPU";
+    let all: [(bool, String, &str); 15] = [
+        (true, block("vm"), colour),
+        (is_idle, block("idle"), "idle: nobody runs"),
+        (spans(State::Waiting), sign("═"), "waits for a pcpu"),
+        (spans(State::Halted), sign("┄"), "halted"),
+        (spans(State::Paused), block("paused"), "paused"),
+        (
+            !trace.holds.is_empty(),
+            lock,
+            "has no pcpu, and has the lock",
+        ),
+        (
+            loops.len() > "left spinning in ".len(),
+            coloured("▲▲", "--lock"),
+            &loops,
+        ),
+        (events(Kind::Trap), sign("|"), "trap"),
+        (events(Kind::Exit), sign("▲"), "exit"),
+        (events(Kind::Inject), coloured("▼", "--moment"), "injection"),
+        (events(Kind::Device), sign("○"), "device"),
+        (
+            !trace.events.is_empty(),
+            block("bars"),
+            "how many of these, where there are too many to be seen",
+        ),
+        (ticks, coloured("●▼", "--moment"), "a tick: due, and taken"),
+        (ipis, sign("●▼"), "an IPI: sent, and taken"),
+        (
+            trace.cut,
+            block("unknown"),
+            "nobody knows what happened: the file was cut off",
+        ),
+    ];
+    let there = all.into_iter().filter(|(is_there, ..)| *is_there);
+    there
+        .map(|(_, sign, text)| format!("<li>{sign}{}</li>\n", escape(text)))
+        .collect()
 }
 
 fn splits(trace: &Trace) -> String {
     let row = |(number, vm): (usize, &super::Vm)| {
-        let total = vm.split.total();
+        let all = vm.split.total();
         let parts = vm.split.parts();
+        let percent = |part| Share { part, all };
+        let (share, colour) = (trace.share(vm), number % 8);
         let bar = parts
             .iter()
             .filter(|(_, ticks)| *ticks > 0)
@@ -106,14 +169,16 @@ fn splits(trace: &Trace) -> String {
                 let class = name.to_lowercase();
                 format!(
                     "<span class=\"{class}\" style=\"width:{}%\"></span>",
-                    percent(*ticks, total)
+                    percent(*ticks)
                 )
             });
         let cells = parts
             .iter()
-            .map(|(_, ticks)| format!("<td class=\"n\">{}</td>", percent(*ticks, total)));
+            .map(|(_, ticks)| format!("<td class=\"n\">{}</td>", percent(*ticks)));
         format!(
-            "<tr><td>vm {number} {}</td><td><div class=\"split\" aria-hidden=\"true\">{}</div></td>{}<td>{}</td></tr>\n",
+            "<tr style=\"--vm:var(--vm{colour})\"><td>vm {number} {}</td><td class=\"n\">{share}</td><td><div \
+             class=\"split\" aria-hidden=\"true\"><span class=\"guest\" style=\"width:{share}%\"></span></div></td>\
+             <td><div class=\"split\" aria-hidden=\"true\">{}</div></td>{}<td>{}</td></tr>\n",
             escape(&vm.name),
             bar.collect::<String>(),
             cells.collect::<String>(),
@@ -125,7 +190,10 @@ fn splits(trace: &Trace) -> String {
 
 fn idle(trace: &Trace) -> String {
     let row = |pcpu| {
-        let idle = percent(trace.idle(pcpu), trace.until);
+        let idle = Share {
+            part: trace.idle(pcpu),
+            all: trace.until,
+        };
         format!("<tr><td>pcpu {pcpu}</td><td class=\"n\">{idle}</td></tr>\n")
     };
     (0..trace.pcpus).map(row).collect()
@@ -162,7 +230,7 @@ fn counts(trace: &Trace) -> String {
 /// What came late, or had a lock and no physical CPU: the longest first.
 struct Late {
     caption: String,
-    rows: String,
+    table: String,
 }
 
 impl Late {
@@ -180,20 +248,7 @@ impl Late {
         });
         let mut all: Vec<_> = interrupts.chain(holds).collect();
         all.sort_by_key(|(ticks, at, _)| (std::cmp::Reverse(*ticks), *at));
-        let caption = match all.len() {
-            0 => format!(
-                "None: each of {} was taken at once.",
-                Time(trace.interrupts.len() as u64)
-            ),
-            many => format!(
-                "{} of {} interrupts came late, and {} a vCPU was taken off its pCPU with a lock. The \
-                 longest {}:",
-                many - trace.holds.len(),
-                Time(trace.interrupts.len() as u64),
-                crate::text::count(trace.holds.len(), "time"),
-                many.min(LATE)
-            ),
-        };
+        let caption = Late::caption(trace, all.len());
         let row = |(ticks, at, words): &(u64, u64, String)| {
             format!(
                 "<tr><td><button type=\"button\" data-at=\"{at}\" data-around=\"{}\">look</button></td>\
@@ -203,8 +258,42 @@ impl Late {
                 escape(words)
             )
         };
-        let rows = all.iter().take(LATE).map(row).collect();
-        Late { caption, rows }
+        let rows: String = all.iter().take(LATE).map(row).collect();
+        let table = match all.len() {
+            0 => String::new(),
+            _ => format!(
+                "<div class=\"scroll\"><table>\n<tr><th></th><th class=\"n\">ticks</th><th>what</th></tr>\n\
+                 {rows}</table></div>"
+            ),
+        };
+        Late { caption, table }
+    }
+
+    fn caption(trace: &Trace, many: usize) -> String {
+        let (interrupts, holds) = (trace.interrupts.len(), trace.holds.len());
+        let late = match (interrupts, many - holds) {
+            (0, _) => String::from("No interrupt was due"),
+            (_, 0) => format!(
+                "Each of {} interrupts was taken at once",
+                Time(interrupts as u64)
+            ),
+            (_, late) => format!("{late} of {} interrupts came late", Time(interrupts as u64)),
+        };
+        let locks = match holds {
+            0 => String::from("no vCPU was taken off its pCPU with a lock"),
+            times => format!(
+                "{} a vCPU was taken off its pCPU with a lock",
+                crate::text::count(times, "time")
+            ),
+        };
+        let shown = match many {
+            0 => String::new(),
+            1..=LATE => String::from(" The longest first:"),
+            _ => {
+                format!(" Here are the {LATE} longest of these {many}; the keys n and p go to all:")
+            }
+        };
+        format!("{late}, and {locks}.{shown}")
     }
 }
 
@@ -268,6 +357,7 @@ fn data(trace: &Trace) -> String {
     let data = json!({
         "pcpus": trace.pcpus,
         "until": trace.until,
+        "known": (0..trace.pcpus).map(|pcpu| trace.known(pcpu)).collect::<Vec<_>>(),
         "lanes": lanes,
         "spans": spans,
         "interrupts": interrupts,

@@ -16,6 +16,9 @@ const LANE: u64 = 760;
 const COLUMN: u64 = 2;
 const ROW: u64 = 22;
 const GAP: u64 = 12;
+const TOOTH: u64 = 6;
+/// So many letters of the key stand in a line.
+const KEY: usize = 120;
 /// More events than this are shown by how many they are.
 const MARKS: usize = 60;
 /// More interrupts than this would hide each other.
@@ -267,10 +270,6 @@ impl Picture<'_> {
             let (x, width) = (LABEL + column * COLUMN, length * COLUMN);
             match sign {
                 '#' => self.runs_here((column, length), vm, vcpu, ""),
-                's' => {
-                    self.runs_here((column, length), vm, vcpu, "");
-                    self.teeth(x, width);
-                }
                 'L' => self.lock(x, width),
                 '-' => {
                     let y = middle - 2;
@@ -287,6 +286,7 @@ impl Picture<'_> {
                 _ => {}
             }
         }
+        self.teeth(vm, vcpu);
         self.top += ROW + GAP;
     }
 
@@ -305,11 +305,29 @@ impl Picture<'_> {
         }
     }
 
-    /// It spins for a sibling.
-    fn teeth(&mut self, x: u64, width: u64) {
+    /// At the ends of turns in which it spun: for how long it had before, nobody knows.
+    fn teeth(&mut self, vm: u32, vcpu: u8) {
+        let trace = self.trace;
         let y = self.top + ROW - 2;
-        let teeth = "l4 -6l4 6".repeat((width / 8) as usize);
-        self.put(format_args!("<path class=\"k\" d=\"M{x} {y}{teeth}z\"/>"));
+        let mut behind = 0;
+        for span in trace.spans_of(vm, vcpu) {
+            let Some(spins_in) = span.spins_in().filter(|_| self.has(span.to)) else {
+                continue;
+            };
+            let end = self.x(span.to);
+            let teeth = ((end - self.x(span.from)) / TOOTH).clamp(1, 3);
+            let x = end - teeth * TOOTH;
+            // What would lie on others is left out.
+            if x < behind {
+                continue;
+            }
+            behind = end;
+            let (teeth, name) = ("l3 -6l3 6".repeat(teeth as usize), escape(spins_in));
+            let time = Time(span.to);
+            self.put(format_args!(
+                "<path class=\"k\" d=\"M{x} {y}{teeth}z\"><title>{time} left spinning in {name}</title></path>"
+            ));
+        }
     }
 
     /// From when an interrupt was due (of an IPI: at its sender) to when it was taken.
@@ -359,13 +377,16 @@ impl Picture<'_> {
         let locks = holds.any(|hold| hold.from < to && hold.to > from);
         let mut interrupts = self.trace.interrupts.iter();
         let due = interrupts.any(|one| self.has(one.due));
+        let loops = self.trace.loops(from, to);
+        let spins = escape(&format!("▲▲ left spinning in {}", loops.join(", ")));
+        let idle = (0..self.trace.pcpus).any(|pcpu| self.trace.idle(pcpu) > 0);
         let key = [
+            (idle, "empty: idle"),
             (is_there(State::Waiting), "═ waits for a pcpu"),
             (is_there(State::Halted), "┄ halted"),
-            (
-                locks,
-                "orange: has the lock and no pcpu, or (▲▲) spins for it",
-            ),
+            (is_there(State::Paused), "╌ paused"),
+            (locks, "orange: has the lock and no pcpu"),
+            (!loops.is_empty(), &spins),
             (traps, "| trap"),
             (true, "▲ exit"),
             (due, "▼ injection"),
@@ -373,14 +394,23 @@ impl Picture<'_> {
             (self.has_bars, "bars: how many of these"),
             (due, "●▼ interrupt: due, taken"),
         ];
-        let key = key.into_iter().filter(|(is_there, _)| *is_there);
-        let key: Vec<_> = key.map(|(_, text)| text).collect();
-        let y = self.top + 10;
-        self.put(format_args!(
-            "<text class=\"f\" x=\"2\" y=\"{y}\">{}</text>",
-            key.join(" · ")
-        ));
-        self.top += 20;
+        let mut lines: Vec<String> = Vec::new();
+        for (_, text) in key.into_iter().filter(|(is_there, _)| *is_there) {
+            match lines.last_mut() {
+                Some(line) if line.chars().count() + text.chars().count() < KEY => {
+                    *line += " · ";
+                    *line += text;
+                }
+                _ => lines.push(text.to_string()),
+            }
+        }
+        for line in lines {
+            let y = self.top + 10;
+            self.put(format_args!(
+                "<text class=\"f\" x=\"2\" y=\"{y}\">{line}</text>"
+            ));
+            self.top += 18;
+        }
     }
 }
 
