@@ -379,7 +379,9 @@ impl Picture<'_> {
         let due = interrupts.any(|one| self.has(one.due));
         let loops = self.trace.loops(from, to);
         let spins = escape(&format!("▲▲ left spinning in {}", loops.join(", ")));
-        let idle = (0..self.trace.pcpus).any(|pcpu| self.trace.idle(pcpu) > 0);
+        let ran = spans.iter().filter(|span| span.state == State::Running);
+        let busy: u64 = ran.map(|span| span.to.min(to) - span.from.max(from)).sum();
+        let idle = busy < self.columns.part.length() * self.trace.pcpus as u64;
         let key = [
             (idle, "empty: idle"),
             (is_there(State::Waiting), "═ waits for a pcpu"),
