@@ -68,8 +68,9 @@ fn fill(frame: &str, parts: &[(&str, String)]) -> String {
 }
 
 fn summary(trace: &Trace) -> String {
+    let first = if trace.cut { "the first " } else { "" };
     format!(
-        "{}, {}, {} ticks, {} events.",
+        "{}, {}, {} ticks, {first}{} events.",
         crate::text::count(trace.vms.len(), "VM"),
         crate::text::count(trace.pcpus, "pCPU"),
         Time(trace.until),

@@ -195,7 +195,8 @@ impl Picture<'_> {
         let events: Vec<&Event> = events
             .filter(|event| event.pcpu == pcpu && self.has(event.time))
             .collect();
-        if events.is_empty() {
+        let is_known = self.unknown(pcpu);
+        if events.is_empty() && is_known {
             self.top += GAP / 2;
             return;
         }
@@ -207,6 +208,20 @@ impl Picture<'_> {
             }
         }
         self.top += ROW + GAP / 2;
+    }
+
+    /// Where the file was cut off nobody knows what happened. Whether all is known.
+    fn unknown(&mut self, pcpu: usize) -> bool {
+        let known = self.trace.known(pcpu);
+        let to = self.columns.part.to.min(self.trace.until);
+        if known >= to {
+            return true;
+        }
+        let (x, width) = (self.x(known), self.x(to) - self.x(known));
+        let lines = "v-16m4 16".repeat((width / 4) as usize);
+        let y = self.top + ROW - 2;
+        self.put(format_args!("<path class=\"l\" d=\"M{x} {y}{lines}\"/>"));
+        false
     }
 
     /// A trap is a line, an exit points up, an injection down, a device is a ring.
@@ -373,6 +388,10 @@ impl Picture<'_> {
         let is_there = |state| spans.iter().any(|span| span.state == state);
         let mut events = self.trace.events.iter();
         let traps = events.any(|event| event.kind == Kind::Trap && self.has(event.time));
+        let mut events = self.trace.events.iter();
+        let exits = events.any(|event| event.kind == Kind::Exit && self.has(event.time));
+        let is_known =
+            (0..self.trace.pcpus).all(|pcpu| self.trace.known(pcpu) >= to.min(self.trace.until));
         let mut holds = self.trace.holds.iter();
         let locks = holds.any(|hold| hold.from < to && hold.to > from);
         let mut interrupts = self.trace.interrupts.iter();
@@ -390,11 +409,12 @@ impl Picture<'_> {
             (locks, "orange: has the lock and no pcpu"),
             (!loops.is_empty(), &spins),
             (traps, "| trap"),
-            (true, "▲ exit"),
+            (exits, "▲ exit"),
             (due, "▼ injection"),
             (traps, "○ device"),
             (self.has_bars, "bars: how many of these"),
             (due, "●▼ interrupt: due, taken"),
+            (!is_known, "lined: the file was cut off, nobody knows"),
         ];
         let mut lines: Vec<String> = Vec::new();
         for (_, text) in key.into_iter().filter(|(is_there, _)| *is_there) {

@@ -47,6 +47,17 @@ fn a_loop_that_is_no_lock_is_not_called_one() {
 }
 
 #[test]
+fn what_is_lost_with_the_end_of_a_file_is_lined() {
+    let mut trace = example();
+    assert!(!picture().contains("the file was cut off"));
+    trace.cut = true;
+    let picture = svg(&trace, Part::whole(&trace));
+    // The last event is at 900 of 1,200 ticks.
+    assert_eq!(picture.matches("v-16m4 16").count(), 190 / 4);
+    assert!(picture.contains("the file was cut off"), "{picture}");
+}
+
+#[test]
 fn its_size_does_not_depend_on_how_much_happened() {
     let mut trace = example();
     let event = trace.events[0].clone();
