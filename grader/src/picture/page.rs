@@ -11,20 +11,23 @@
 //! What a picture says in colours stands in the tables in words, so the page can be
 //! read without seeing, without its script, and on paper.
 
-use super::trace::{Event, Interrupt, Kind, Share, Source, Span, State, Trace};
+use super::trace::{Event, Interrupt, Source, Span, Trace};
 use crate::export::escape;
 use common::Time;
 use serde_json::{Value, json};
 use std::collections::HashMap;
+
+mod key;
+mod tables;
+
+use key::key;
+use tables::{Late, counts, idle, splits};
 
 const FRAME: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/page.css");
 const MODEL: &str = include_str!("page/model.js");
 const DRAW: &str = include_str!("page/draw.js");
 const PAGE: &str = include_str!("page/page.js");
-
-/// So many rows of what came late are shown.
-const LATE: usize = 20;
 
 /// The page of a trace.
 pub fn page(trace: &Trace) -> String {
@@ -100,202 +103,6 @@ fn notes(trace: &Trace) -> String {
                   two exits, the CPU keeps to itself.</p>\n";
     }
     notes
-}
-
-/// What the signs in the picture say: of those that are in it.
-fn key(trace: &Trace) -> String {
-    let spans = |state| trace.spans.iter().any(|span| span.state == state);
-    let events = |kind| trace.events.iter().any(|event| event.kind == kind);
-    let is_ipi = |one: &Interrupt| matches!(one.source, Source::Vcpu { .. });
-    let ipis = trace.interrupts.iter().any(is_ipi);
-    let ticks = trace.interrupts.iter().any(|one| !is_ipi(one));
-    let loops = trace.loops(0, trace.until);
-    let loops = format!("left spinning in {}", loops.join(", "));
-    let sign = |sign: &str| format!("<i>{sign}</i>");
-    let coloured =
-        |sign: &str, colour: &str| format!("<i style=\"color:var({colour})\">{sign}</i>");
-    let block = |class: &str| format!("<i class=\"{class}\"></i>");
-    let is_idle = (0..trace.pcpus).any(|pcpu| trace.idle(pcpu) > 0);
-    let lock = String::from("<i style=\"background:var(--lock)\"></i>");
-    let colour = "runs: a colour for each VM, stripes for each vCPU";
-    let all: [(bool, String, &str); 15] = [
-        (true, block("vm"), colour),
-        (is_idle, block("idle"), "idle: nobody runs"),
-        (spans(State::Waiting), sign("═"), "waits for a pcpu"),
-        (spans(State::Halted), sign("┄"), "halted"),
-        (spans(State::Paused), block("paused"), "paused"),
-        (
-            !trace.holds.is_empty(),
-            lock,
-            "has no pcpu, and has the lock",
-        ),
-        (
-            loops.len() > "left spinning in ".len(),
-            coloured("▲▲", "--lock"),
-            &loops,
-        ),
-        (events(Kind::Trap), sign("|"), "trap"),
-        (events(Kind::Exit), sign("▲"), "exit"),
-        (events(Kind::Inject), coloured("▼", "--moment"), "injection"),
-        (events(Kind::Device), sign("○"), "device"),
-        (
-            !trace.events.is_empty(),
-            block("bars"),
-            "how many of these, where there are too many to be seen",
-        ),
-        (ticks, coloured("●▼", "--moment"), "a tick: due, and taken"),
-        (ipis, sign("●▼"), "an IPI: sent, and taken"),
-        (
-            trace.cut,
-            block("unknown"),
-            "nobody knows what happened: the file was cut off",
-        ),
-    ];
-    let there = all.into_iter().filter(|(is_there, ..)| *is_there);
-    there
-        .map(|(_, sign, text)| format!("<li>{sign}{}</li>\n", escape(text)))
-        .collect()
-}
-
-fn splits(trace: &Trace) -> String {
-    let row = |(number, vm): (usize, &super::Vm)| {
-        let all = vm.split.total();
-        let parts = vm.split.parts();
-        let percent = |part| Share { part, all };
-        let (share, colour) = (trace.share(vm), number % 8);
-        let bar = parts
-            .iter()
-            .filter(|(_, ticks)| *ticks > 0)
-            .map(|(name, ticks)| {
-                let class = name.to_lowercase();
-                format!(
-                    "<span class=\"{class}\" style=\"width:{}%\"></span>",
-                    percent(*ticks)
-                )
-            });
-        let cells = parts
-            .iter()
-            .map(|(_, ticks)| format!("<td class=\"n\">{}</td>", percent(*ticks)));
-        format!(
-            "<tr style=\"--vm:var(--vm{colour})\"><td>vm {number} {}</td><td class=\"n\">{share}</td><td><div \
-             class=\"split\" aria-hidden=\"true\"><span class=\"guest\" style=\"width:{share}%\"></span></div></td>\
-             <td><div class=\"split\" aria-hidden=\"true\">{}</div></td>{}<td>{}</td></tr>\n",
-            escape(&vm.name),
-            bar.collect::<String>(),
-            cells.collect::<String>(),
-            escape(&vm.ending)
-        )
-    };
-    trace.vms.iter().enumerate().map(row).collect()
-}
-
-fn idle(trace: &Trace) -> String {
-    let row = |pcpu| {
-        let idle = Share {
-            part: trace.idle(pcpu),
-            all: trace.until,
-        };
-        format!("<tr><td>pcpu {pcpu}</td><td class=\"n\">{idle}</td></tr>\n")
-    };
-    (0..trace.pcpus).map(row).collect()
-}
-
-fn counts(trace: &Trace) -> String {
-    let mut rows = String::new();
-    for (number, vm) in trace.vms.iter().enumerate() {
-        let all = vm.exits.iter().chain(&vm.traps);
-        let most = all.map(|one| one.count).max().unwrap_or(1);
-        for (what, counts) in [("exits", &vm.exits), ("traps", &vm.traps)] {
-            for (index, one) in counts.iter().enumerate() {
-                let first = index == 0;
-                let head = if first {
-                    format!("vm {number} {}", vm.name)
-                } else {
-                    String::new()
-                };
-                rows += &format!(
-                    "<tr><td>{}</td><td>{}</td><td>{}</td><td class=\"n\">{}</td><td><span \
-                     class=\"bar\" style=\"width:{}px\" aria-hidden=\"true\"></span></td></tr>\n",
-                    escape(&head),
-                    if first { what } else { "" },
-                    escape(&one.name),
-                    Time(one.count),
-                    (one.count * 240).div_ceil(most)
-                );
-            }
-        }
-    }
-    rows
-}
-
-/// What came late, or had a lock and no physical CPU: the longest first.
-struct Late {
-    caption: String,
-    table: String,
-}
-
-impl Late {
-    fn of(trace: &Trace) -> Late {
-        let interrupts = trace.interrupts.iter().filter_map(|one| {
-            let late = one.late().filter(|late| *late > 1)?;
-            let name = trace.vcpu_name(one.vm, one.vcpu);
-            Some((late, one.due, format!("{name}: {}", one.words)))
-        });
-        let holds = trace.holds.iter().map(|hold| {
-            let name = trace.vcpu_name(hold.vm, hold.vcpu);
-            let (from, to) = (Time(hold.from), Time(hold.to));
-            let words = format!("{name}: had the lock and no pcpu from {from} to {to}");
-            (hold.to - hold.from, hold.from, words)
-        });
-        let mut all: Vec<_> = interrupts.chain(holds).collect();
-        all.sort_by_key(|(ticks, at, _)| (std::cmp::Reverse(*ticks), *at));
-        let caption = Late::caption(trace, all.len());
-        let row = |(ticks, at, words): &(u64, u64, String)| {
-            format!(
-                "<tr><td><button type=\"button\" data-at=\"{at}\" data-around=\"{}\">look</button></td>\
-                 <td class=\"n\">{}</td><td>{}</td></tr>\n",
-                ticks * 2,
-                Time(*ticks),
-                escape(words)
-            )
-        };
-        let rows: String = all.iter().take(LATE).map(row).collect();
-        let table = match all.len() {
-            0 => String::new(),
-            _ => format!(
-                "<div class=\"scroll\"><table>\n<tr><th></th><th class=\"n\">ticks</th><th>what</th></tr>\n\
-                 {rows}</table></div>"
-            ),
-        };
-        Late { caption, table }
-    }
-
-    fn caption(trace: &Trace, many: usize) -> String {
-        let (interrupts, holds) = (trace.interrupts.len(), trace.holds.len());
-        let late = match (interrupts, many - holds) {
-            (0, _) => String::from("No interrupt was due"),
-            (_, 0) => format!(
-                "Each of {} interrupts was taken at once",
-                Time(interrupts as u64)
-            ),
-            (_, late) => format!("{late} of {} interrupts came late", Time(interrupts as u64)),
-        };
-        let locks = match holds {
-            0 => String::from("no vCPU was taken off its pCPU with a lock"),
-            times => format!(
-                "{} a vCPU was taken off its pCPU with a lock",
-                crate::text::count(times, "time")
-            ),
-        };
-        let shown = match many {
-            0 => String::new(),
-            1..=LATE => String::from(" The longest first:"),
-            _ => {
-                format!(" Here are the {LATE} longest of these {many}; the keys n and p go to all:")
-            }
-        };
-        format!("{late}, and {locks}.{shown}")
-    }
 }
 
 /// Texts that stand once, and their numbers.

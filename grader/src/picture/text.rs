@@ -1,7 +1,8 @@
 //! The timeline for a terminal.
 
 use super::part::{Columns, Part};
-use super::trace::{Count, Kind, Share, Source, Span, State, Trace};
+use super::share::Share;
+use super::trace::{Count, Kind, Source, Span, State, Trace};
 use crate::text::wrapped_to;
 use common::Time;
 

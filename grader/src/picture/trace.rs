@@ -5,7 +5,6 @@
 //! of this format; readers pass over what they do not know.
 
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// The format's name and version.
 pub const SCHEMA: &str = "heptavisor/trace/v1";
@@ -83,15 +82,6 @@ pub struct Split {
     pub halted: u64,
     /// Its owner had it stand still.
     pub paused: u64,
-}
-
-/// A part of some time, shown in percent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Share {
-    /// The part, in ticks.
-    pub part: u64,
-    /// All of it, in ticks.
-    pub all: u64,
 }
 
 /// How often something was.
@@ -288,14 +278,6 @@ impl Split {
     }
 }
 
-impl fmt::Display for Share {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = u128::from(self.all.max(1));
-        let tenths = (u128::from(self.part) * 1000 + all / 2) / all;
-        write!(f, "{}.{}", tenths / 10, tenths % 10)
-    }
-}
-
 impl Span {
     /// Which loop it spun in at its end, by the guest's name for it, if it spun.
     pub fn spins_in(&self) -> Option<&str> {
@@ -385,22 +367,6 @@ impl Trace {
         }
         let events = self.events.iter().filter(|event| event.pcpu == pcpu);
         events.map(|event| event.time).max().unwrap_or(0)
-    }
-
-    /// How much of the time of all physical CPUs a VM had.
-    pub fn share(&self, vm: &Vm) -> Share {
-        Share {
-            part: vm.split.guest + vm.split.vmm,
-            all: self.until * self.pcpus as u64,
-        }
-    }
-
-    /// How much of the time of all physical CPUs nobody had.
-    pub fn idle_share(&self) -> Share {
-        Share {
-            part: (0..self.pcpus).map(|pcpu| self.idle(pcpu)).sum(),
-            all: self.until * self.pcpus as u64,
-        }
     }
 
     /// For how long nobody ran on a physical CPU.
