@@ -203,6 +203,27 @@ fn the_page_of_v7_says_who_has_the_lock_and_who_spins_for_it() {
 }
 
 #[test]
+fn the_page_of_v7_says_of_two_that_they_spin() {
+    let Some(browser) = browser() else { return };
+    let saved = Saved::of(&V7);
+    let trace = saved.trace();
+    let at = |time| {
+        let spans = trace.spans.iter().filter(|span| span.vm == 0 && span.spins);
+        spans
+            .filter(|span| span.from <= time && time < span.to)
+            .count()
+    };
+    let mut times = trace.holds.iter().flat_map(|hold| hold.from..hold.to);
+    let time = times.find(|time| at(*time) == 2).expect("two that spin");
+    let shown = Shown::open(browser, &saved.page(), &format!("at={time}"));
+    assert!(
+        shown
+            .body()
+            .contains(" (in spin_lock) spin at the end of their turns")
+    );
+}
+
+#[test]
 fn a_page_of_a_hundred_thousand_events_opens_in_few_nodes() {
     let Some(browser) = browser() else { return };
     // One that polls its timer, and so leaves more to see than any other.

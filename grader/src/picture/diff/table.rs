@@ -6,6 +6,7 @@ use common::Time;
 
 /// How rows are shown.
 pub(super) struct Table<'a> {
+    /// The two runs.
     pub(super) traces: [&'a Trace; 2],
     /// Whether time and place count, too.
     pub(super) is_exact: bool,
@@ -43,7 +44,7 @@ impl Table<'_> {
     /// Both cells of a row, none longer than its column. What is cut is their common
     /// beginning, if their difference would not be seen otherwise.
     fn cells(&self, (left, right): Row<'_>) -> [String; 2] {
-        let moved = matches!((left, right), (Some(a), Some(b)) if a.pcpu != b.pcpu);
+        let moved = matches!((left, right), (Some(a), Some(b)) if is_only_elsewhere(a, b));
         let [one, other] = [left, right].map(|event| event.map(head));
         let [one_words, other_words] = [(left, 0), (right, 1)].map(|(event, side)| {
             event.map_or(String::new(), |event| self.words(event, side, moved))
@@ -77,6 +78,11 @@ impl Table<'_> {
         };
         format!("{who}{pcpu}{} {}", event.text, event.place)
     }
+}
+
+/// Whether two events differ in nothing that is shown but their physical CPU.
+fn is_only_elsewhere(one: &Event, other: &Event) -> bool {
+    one.pcpu != other.pcpu && monitors_view(one) == monitors_view(other) && one.place == other.place
 }
 
 /// As long as a time and a kind with what stands between.
