@@ -3,6 +3,10 @@
 use super::trace::{Event, Kind, Trace};
 use common::Time;
 
+mod table;
+
+use table::Table;
+
 /// So many events behind the first difference are matched with each other: enough
 /// to see how two runs part, and few enough to be quick.
 const WINDOW: usize = 400;
@@ -38,6 +42,12 @@ pub fn diff(
             one.engine, other.engine
         );
     }
+    if one.stage != other.stage {
+        text += &format!(
+            "(these are two versions, {} and {}: they are meant to differ)\n",
+            one.stage, other.stage
+        );
+    }
     text += &format!("\nequal: {}\n", summary(&one_events[..equal]));
     let is_whole = equal == one_events.len() && equal == other_events.len();
     let endings = |trace: &Trace| -> Vec<_> {
@@ -53,7 +63,12 @@ pub fn diff(
     }
     let rest = [&one_events[equal..], &other_events[equal..]];
     let rows = align(rest[0], rest[1], &same);
-    text += &table(&rows, is_exact, lines, width);
+    text += &Table {
+        traces: [one, other],
+        is_exact,
+        column: (width.max(60) - 3) / 2,
+    }
+    .of(&rows, lines);
     for (sign, trace) in ["A", "B"].iter().zip([one, other]) {
         text += &format!(
             "{sign} ends at {}: {}\n",
@@ -148,44 +163,6 @@ fn align<'a>(
     rows
 }
 
-fn table(rows: &[Row<'_>], is_exact: bool, lines: usize, width: usize) -> String {
-    let column = (width.max(60) - 3) / 2;
-    let cell = |event: Option<&Event>| {
-        let text = event.map_or(String::new(), |event| {
-            let time = Time(event.time);
-            format!(
-                "{time:>9} {:6} {} {}",
-                event.kind.name(),
-                event.text,
-                event.place
-            )
-        });
-        let cut: String = text.chars().take(column).collect();
-        format!("{cut:column$}")
-    };
-    let mut text = format!("\n{:column$}   {}\n", "A", "B");
-    for (left, right) in rows.iter().take(lines) {
-        let is_equal = match (left, right) {
-            (Some(a), Some(b)) if is_exact => a == b,
-            (Some(a), Some(b)) => monitors_view(a) == monitors_view(b),
-            _ => false,
-        };
-        let sign = match (is_equal, left, right) {
-            (true, ..) => ' ',
-            (_, Some(_), None) => '<',
-            (_, None, Some(_)) => '>',
-            _ => '|',
-        };
-        let line = format!("{} {sign} {}", cell(*left), cell(*right));
-        text += line.trim_end();
-        text += "\n";
-    }
-    if rows.len() > lines {
-        text += "(and so on)\n";
-    }
-    text + "\n"
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -252,5 +229,43 @@ mod tests {
         other.vms[0].ending = String::from("the guest halted for ever");
         let (text, are_equal) = diff(&example(), &other, &names(), 10, 100);
         assert!(!are_equal && text.contains("halted for ever"), "{text}");
+    }
+
+    #[test]
+    fn of_two_that_differ_late_the_common_beginning_is_cut_and_not_the_difference() {
+        let texts = ["0x10", "0x20"].map(|value| {
+            let mut trace = example();
+            trace.events[2].text = format!("mmio: write dword to the task priority <- {value}");
+            trace
+        });
+        let (text, _) = diff(&texts[0], &texts[1], &names(), 10, 100);
+        let row = text.lines().find(|line| line.contains(" | "));
+        let row = row.unwrap_or_else(|| panic!("no row in {text}"));
+        assert!(row.contains("…0x10") && row.contains("…0x20"), "{text}");
+        assert!(row.chars().count() <= 100, "{row}");
+    }
+
+    #[test]
+    fn that_something_happened_to_another_vcpu_or_elsewhere_is_seen() {
+        let mut other = example();
+        other.events[1].vcpu = 1;
+        other.events[2].pcpu = 1;
+        let (text, _) = diff(&example(), &other, &names(), 10, 120);
+        for difference in [
+            "vm 0 vcpu 0 deadline",
+            "vm 0 vcpu 1 deadline",
+            "on pcpu 0",
+            "on pcpu 1",
+        ] {
+            assert!(text.contains(difference), "{difference}: {text}");
+        }
+    }
+
+    #[test]
+    fn that_two_versions_are_compared_is_said() {
+        let mut other = example();
+        other.stage = String::from("v6");
+        let (text, _) = diff(&example(), &other, &names(), 10, 100);
+        assert!(text.contains("two versions, v7 and v6"), "{text}");
     }
 }

@@ -49,7 +49,8 @@ pub fn read(text: &str) -> Result<Found, String> {
         Ok(trace) => (trace, None),
         Err(error) if error.classify() == Category::Eof => {
             let trace = parse(&mended(text).ok_or_else(|| no_event(text))?);
-            let trace = trace.map_err(|_| no_event(text))?;
+            let mut trace = trace.map_err(|_| no_event(text))?;
+            trace.cut = true;
             let note = format!(
                 "the file was cut off: its first {} events are here, and what its head says of the \
                  whole run",
@@ -205,6 +206,8 @@ mod tests {
         let found = read(&whole[..behind_the_second]).unwrap();
         assert_eq!(found.trace.events, example().events[..2]);
         assert_eq!(found.trace.spans, example().spans);
+        assert!(found.trace.cut && read(&to_json(&found.trace)).unwrap().trace.cut);
+        assert_eq!(found.trace.known(0), 300);
         assert!(found.note.unwrap().contains("first 2 events"));
     }
 

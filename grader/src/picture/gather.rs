@@ -63,8 +63,15 @@ pub fn of_host(observation: &HostObservation, stage: &str) -> Trace {
     let nothing = RunEvidence::default();
     let run = observation.evidence.runs.last().unwrap_or(&nothing);
     let last = run.records.iter().map(|record| record.time.0).max();
+    let seen = run.end.as_ref().map_or(0, |end| end.records);
+    let missing = seen.saturating_sub(run.records.len() as u64);
     let clocks = run.end.iter().flat_map(|end| &end.clocks);
-    let until = clocks.map(|clock| clock.0).max().max(last).unwrap_or(0);
+    // Behind the last record nobody knows what was.
+    let until = match missing {
+        0 => clocks.map(|clock| clock.0).max().max(last),
+        _ => last,
+    };
+    let until = until.unwrap_or(0);
     let order = &observation.order;
     let images = (0..).zip(&observation.images);
     let lives =
@@ -94,8 +101,7 @@ pub fn of_host(observation: &HostObservation, stage: &str) -> Trace {
     trace.stage = stage.to_string();
     let again = order.command(stage);
     trace.again = again.replacen("cargo lab run", "cargo lab trace", 1);
-    let seen = run.end.as_ref().map_or(0, |end| end.records);
-    trace.missing = seen.saturating_sub(run.records.len() as u64);
+    trace.missing = missing;
     trace
 }
 
@@ -134,7 +140,7 @@ fn life<'a>(run: &RunEvidence, vm: u32, image: &'a Image, vcpus: u8, until: u64)
         image,
         vcpus,
         start,
-        end: ended.map(|ended| ended.time.0),
+        end: ended.map(|ended| ended.time.0.min(until)),
         pauses,
         holds,
     }
@@ -151,6 +157,7 @@ fn gather(machine: &Machine<'_>, engine: Engine, pcpus: usize, labels: &[Label])
         pcpus,
         until: machine.until,
         missing: 0,
+        cut: false,
         vms: Vec::new(),
         holds: spans::holds(machine, &spans),
         spans: Vec::new(),

@@ -24,6 +24,7 @@ mod interrupts;
 mod page;
 mod part;
 mod perfetto;
+mod share;
 mod spans;
 mod svg;
 #[cfg(test)]

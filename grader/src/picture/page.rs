@@ -17,29 +17,34 @@ use common::Time;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
+mod key;
+mod tables;
+
+use key::key;
+use tables::{Late, counts, idle, splits};
+
 const FRAME: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/page.css");
 const MODEL: &str = include_str!("page/model.js");
 const DRAW: &str = include_str!("page/draw.js");
 const PAGE: &str = include_str!("page/page.js");
 
-/// So many rows of what came late are shown.
-const LATE: usize = 20;
-
 /// The page of a trace.
 pub fn page(trace: &Trace) -> String {
     let title = format!("{} on {}", trace.stage, trace.engine);
     let late = Late::of(trace);
-    let parts: [(&str, String); 15] = [
+    let parts: [(&str, String); 17] = [
         ("title", escape(&title)),
         ("summary", escape(&summary(trace))),
         ("again", escape(&trace.again)),
         ("notes", notes(trace)),
         ("until", trace.until.to_string()),
+        ("key", key(trace)),
         ("splits", splits(trace)),
+        ("all-idle", trace.idle_share().to_string()),
         ("idle", idle(trace)),
         ("late-caption", late.caption),
-        ("late", late.rows),
+        ("late", late.table),
         ("counts", counts(trace)),
         ("style", STYLE.to_string()),
         ("data", data(trace)),
@@ -66,8 +71,9 @@ fn fill(frame: &str, parts: &[(&str, String)]) -> String {
 }
 
 fn summary(trace: &Trace) -> String {
+    let first = if trace.cut { "the first " } else { "" };
     format!(
-        "{}, {}, {} ticks, {} events.",
+        "{}, {}, {} ticks, {first}{} events.",
         crate::text::count(trace.vms.len(), "VM"),
         crate::text::count(trace.pcpus, "pCPU"),
         Time(trace.until),
@@ -80,7 +86,16 @@ fn notes(trace: &Trace) -> String {
     if trace.missing > 0 {
         let missing = Time(trace.missing);
         notes += &format!(
-            "<p>{missing} events more were not recorded: the page ends before the run did.</p>\n"
+            "<p class=\"note\">{missing} events more were not recorded: the page ends before the run \
+             did, and its numbers are of what it shows.</p>\n"
+        );
+    }
+    if trace.cut {
+        notes += &format!(
+            "<p class=\"note\">The file was cut off: of the events, only the first {} are here, and where \
+             the lanes are hatched nobody knows what happened. All else on this page, its tables too, is of \
+             the whole run, as the beginning of the file says.</p>\n",
+            Time(trace.events.len() as u64)
         );
     }
     if trace.engine == "kvm" {
@@ -88,124 +103,6 @@ fn notes(trace: &Trace) -> String {
                   two exits, the CPU keeps to itself.</p>\n";
     }
     notes
-}
-
-fn percent(part: u64, all: u64) -> String {
-    let tenths = u128::from(part) * 1000 / u128::from(all.max(1));
-    format!("{}.{}", tenths / 10, tenths % 10)
-}
-
-fn splits(trace: &Trace) -> String {
-    let row = |(number, vm): (usize, &super::Vm)| {
-        let total = vm.split.total();
-        let parts = vm.split.parts();
-        let bar = parts
-            .iter()
-            .filter(|(_, ticks)| *ticks > 0)
-            .map(|(name, ticks)| {
-                let class = name.to_lowercase();
-                format!(
-                    "<span class=\"{class}\" style=\"width:{}%\"></span>",
-                    percent(*ticks, total)
-                )
-            });
-        let cells = parts
-            .iter()
-            .map(|(_, ticks)| format!("<td class=\"n\">{}</td>", percent(*ticks, total)));
-        format!(
-            "<tr><td>vm {number} {}</td><td><div class=\"split\" aria-hidden=\"true\">{}</div></td>{}<td>{}</td></tr>\n",
-            escape(&vm.name),
-            bar.collect::<String>(),
-            cells.collect::<String>(),
-            escape(&vm.ending)
-        )
-    };
-    trace.vms.iter().enumerate().map(row).collect()
-}
-
-fn idle(trace: &Trace) -> String {
-    let row = |pcpu| {
-        let idle = percent(trace.idle(pcpu), trace.until);
-        format!("<tr><td>pcpu {pcpu}</td><td class=\"n\">{idle}</td></tr>\n")
-    };
-    (0..trace.pcpus).map(row).collect()
-}
-
-fn counts(trace: &Trace) -> String {
-    let mut rows = String::new();
-    for (number, vm) in trace.vms.iter().enumerate() {
-        let all = vm.exits.iter().chain(&vm.traps);
-        let most = all.map(|one| one.count).max().unwrap_or(1);
-        for (what, counts) in [("exits", &vm.exits), ("traps", &vm.traps)] {
-            for (index, one) in counts.iter().enumerate() {
-                let first = index == 0;
-                let head = if first {
-                    format!("vm {number} {}", vm.name)
-                } else {
-                    String::new()
-                };
-                rows += &format!(
-                    "<tr><td>{}</td><td>{}</td><td>{}</td><td class=\"n\">{}</td><td><span \
-                     class=\"bar\" style=\"width:{}px\" aria-hidden=\"true\"></span></td></tr>\n",
-                    escape(&head),
-                    if first { what } else { "" },
-                    escape(&one.name),
-                    Time(one.count),
-                    (one.count * 240).div_ceil(most)
-                );
-            }
-        }
-    }
-    rows
-}
-
-/// What came late, or had a lock and no physical CPU: the longest first.
-struct Late {
-    caption: String,
-    rows: String,
-}
-
-impl Late {
-    fn of(trace: &Trace) -> Late {
-        let interrupts = trace.interrupts.iter().filter_map(|one| {
-            let late = one.late().filter(|late| *late > 1)?;
-            let name = trace.vcpu_name(one.vm, one.vcpu);
-            Some((late, one.due, format!("{name}: {}", one.words)))
-        });
-        let holds = trace.holds.iter().map(|hold| {
-            let name = trace.vcpu_name(hold.vm, hold.vcpu);
-            let (from, to) = (Time(hold.from), Time(hold.to));
-            let words = format!("{name}: had the lock and no pcpu from {from} to {to}");
-            (hold.to - hold.from, hold.from, words)
-        });
-        let mut all: Vec<_> = interrupts.chain(holds).collect();
-        all.sort_by_key(|(ticks, at, _)| (std::cmp::Reverse(*ticks), *at));
-        let caption = match all.len() {
-            0 => format!(
-                "None: each of {} was taken at once.",
-                Time(trace.interrupts.len() as u64)
-            ),
-            many => format!(
-                "{} of {} interrupts came late, and {} a vCPU was taken off its pCPU with a lock. The \
-                 longest {}:",
-                many - trace.holds.len(),
-                Time(trace.interrupts.len() as u64),
-                crate::text::count(trace.holds.len(), "time"),
-                many.min(LATE)
-            ),
-        };
-        let row = |(ticks, at, words): &(u64, u64, String)| {
-            format!(
-                "<tr><td><button type=\"button\" data-at=\"{at}\" data-around=\"{}\">look</button></td>\
-                 <td class=\"n\">{}</td><td>{}</td></tr>\n",
-                ticks * 2,
-                Time(*ticks),
-                escape(words)
-            )
-        };
-        let rows = all.iter().take(LATE).map(row).collect();
-        Late { caption, rows }
-    }
 }
 
 /// Texts that stand once, and their numbers.
@@ -268,6 +165,7 @@ fn data(trace: &Trace) -> String {
     let data = json!({
         "pcpus": trace.pcpus,
         "until": trace.until,
+        "known": (0..trace.pcpus).map(|pcpu| trace.known(pcpu)).collect::<Vec<_>>(),
         "lanes": lanes,
         "spans": spans,
         "interrupts": interrupts,

@@ -6,16 +6,19 @@
 
 use super::part::{Columns, Part};
 use super::text::states;
-use super::trace::{Event, Interrupt, Kind, Source, State, Trace};
+use super::trace::{Event, Interrupt, Kind, Source, Trace};
 use crate::export::escape;
 use common::Time;
 use std::fmt::Write;
+
+mod key;
 
 const LABEL: u64 = 104;
 const LANE: u64 = 760;
 const COLUMN: u64 = 2;
 const ROW: u64 = 22;
 const GAP: u64 = 12;
+const TOOTH: u64 = 6;
 /// More events than this are shown by how many they are.
 const MARKS: usize = 60;
 /// More interrupts than this would hide each other.
@@ -192,7 +195,8 @@ impl Picture<'_> {
         let events: Vec<&Event> = events
             .filter(|event| event.pcpu == pcpu && self.has(event.time))
             .collect();
-        if events.is_empty() {
+        let is_known = self.unknown(pcpu);
+        if events.is_empty() && is_known {
             self.top += GAP / 2;
             return;
         }
@@ -204,6 +208,20 @@ impl Picture<'_> {
             }
         }
         self.top += ROW + GAP / 2;
+    }
+
+    /// Where the file was cut off nobody knows what happened. Whether all is known.
+    fn unknown(&mut self, pcpu: usize) -> bool {
+        let known = self.trace.known(pcpu);
+        let to = self.columns.part.to.min(self.trace.until);
+        if known >= to {
+            return true;
+        }
+        let (x, width) = (self.x(known), self.x(to) - self.x(known));
+        let lines = "v-16m4 16".repeat((width / 4) as usize);
+        let y = self.top + ROW - 2;
+        self.put(format_args!("<path class=\"l\" d=\"M{x} {y}{lines}\"/>"));
+        false
     }
 
     /// A trap is a line, an exit points up, an injection down, a device is a ring.
@@ -267,10 +285,6 @@ impl Picture<'_> {
             let (x, width) = (LABEL + column * COLUMN, length * COLUMN);
             match sign {
                 '#' => self.runs_here((column, length), vm, vcpu, ""),
-                's' => {
-                    self.runs_here((column, length), vm, vcpu, "");
-                    self.teeth(x, width);
-                }
                 'L' => self.lock(x, width),
                 '-' => {
                     let y = middle - 2;
@@ -287,6 +301,7 @@ impl Picture<'_> {
                 _ => {}
             }
         }
+        self.teeth(vm, vcpu);
         self.top += ROW + GAP;
     }
 
@@ -305,11 +320,29 @@ impl Picture<'_> {
         }
     }
 
-    /// It spins for a sibling.
-    fn teeth(&mut self, x: u64, width: u64) {
+    /// At the ends of turns in which it spun: for how long it had before, nobody knows.
+    fn teeth(&mut self, vm: u32, vcpu: u8) {
+        let trace = self.trace;
         let y = self.top + ROW - 2;
-        let teeth = "l4 -6l4 6".repeat((width / 8) as usize);
-        self.put(format_args!("<path class=\"k\" d=\"M{x} {y}{teeth}z\"/>"));
+        let mut behind = 0;
+        for span in trace.spans_of(vm, vcpu) {
+            let Some(spins_in) = span.spins_in().filter(|_| self.has(span.to)) else {
+                continue;
+            };
+            let end = self.x(span.to);
+            let teeth = ((end - self.x(span.from)) / TOOTH).clamp(1, 3);
+            let x = end - teeth * TOOTH;
+            // What would lie on others is left out.
+            if x < behind {
+                continue;
+            }
+            behind = end;
+            let (teeth, name) = ("l3 -6l3 6".repeat(teeth as usize), escape(spins_in));
+            let time = Time(span.to);
+            self.put(format_args!(
+                "<path class=\"k\" d=\"M{x} {y}{teeth}z\"><title>{time} left spinning in {name}</title></path>"
+            ));
+        }
     }
 
     /// From when an interrupt was due (of an IPI: at its sender) to when it was taken.
@@ -344,43 +377,6 @@ impl Picture<'_> {
             end.saturating_sub(3),
             y - 1
         ));
-    }
-
-    fn key(&mut self) {
-        let Part { from, to } = self.columns.part;
-        let spans = self.trace.spans.iter();
-        let spans: Vec<_> = spans
-            .filter(|span| span.from < to && span.to > from)
-            .collect();
-        let is_there = |state| spans.iter().any(|span| span.state == state);
-        let mut events = self.trace.events.iter();
-        let traps = events.any(|event| event.kind == Kind::Trap && self.has(event.time));
-        let mut holds = self.trace.holds.iter();
-        let locks = holds.any(|hold| hold.from < to && hold.to > from);
-        let mut interrupts = self.trace.interrupts.iter();
-        let due = interrupts.any(|one| self.has(one.due));
-        let key = [
-            (is_there(State::Waiting), "═ waits for a pcpu"),
-            (is_there(State::Halted), "┄ halted"),
-            (
-                locks,
-                "orange: has the lock and no pcpu, or (▲▲) spins for it",
-            ),
-            (traps, "| trap"),
-            (true, "▲ exit"),
-            (due, "▼ injection"),
-            (traps, "○ device"),
-            (self.has_bars, "bars: how many of these"),
-            (due, "●▼ interrupt: due, taken"),
-        ];
-        let key = key.into_iter().filter(|(is_there, _)| *is_there);
-        let key: Vec<_> = key.map(|(_, text)| text).collect();
-        let y = self.top + 10;
-        self.put(format_args!(
-            "<text class=\"f\" x=\"2\" y=\"{y}\">{}</text>",
-            key.join(" · ")
-        ));
-        self.top += 20;
     }
 }
 

@@ -99,6 +99,7 @@ pub(super) fn example() -> Trace {
     let mut spins = span(0, 1, Running, (600, 900));
     spins.spins = true;
     spins.exit = Some(String::from("deadline"));
+    spins.place = Some(String::from("spin_lock+0x06"));
     Trace {
         schema: SCHEMA.to_string(),
         stage: String::from("v7"),
@@ -107,6 +108,7 @@ pub(super) fn example() -> Trace {
         pcpus: 1,
         until: 1200,
         missing: 0,
+        cut: false,
         vms: vec![vm("contended-pair", 2), vm("hog", 1)],
         spans: vec![
             span(0, 0, Running, (0, 300)),

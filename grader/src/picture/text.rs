@@ -1,6 +1,7 @@
 //! The timeline for a terminal.
 
 use super::part::{Columns, Part};
+use super::share::Share;
 use super::trace::{Count, Kind, Source, Span, State, Trace};
 use crate::text::wrapped_to;
 use common::Time;
@@ -15,6 +16,10 @@ const NARROWEST: usize = 40;
 pub fn text(trace: &Trace, part: Part, width: usize) -> String {
     let width = width.max(NARROWEST);
     let mut shown = head(trace, width);
+    if trace.cut {
+        let text = "the file was cut off: events are missing, and all else is of the whole run";
+        shown += &wrapped_to(width, "", text);
+    }
     shown += &lanes(trace, part, width);
     shown += &splits(trace, width);
     shown += &counts(trace, width);
@@ -80,10 +85,7 @@ fn lanes(trace: &Trace, part: Part, width: usize) -> String {
     text += "\n";
     for (index, &(vm, vcpu)) in vcpus.iter().enumerate() {
         let name = format!("{} {}", letter(index), trace.vcpu_name(vm, vcpu));
-        let line: String = columns
-            .signs(&states(trace, vm, vcpu), ' ')
-            .into_iter()
-            .collect();
+        let line: String = signs(trace, &columns, vm, vcpu).into_iter().collect();
         text += format!("{name:label$}{line}").trim_end();
         text += "\n";
     }
@@ -95,8 +97,9 @@ fn lanes(trace: &Trace, part: Part, width: usize) -> String {
     if trace.spans.iter().any(|span| span.state == State::Paused) {
         key += ", = paused";
     }
-    if trace.spans.iter().any(|span| span.spins) {
-        key += ", s runs and spins at the end";
+    let loops = trace.loops(part.from, part.to);
+    if !loops.is_empty() {
+        key += &format!(", s left spinning in {}", loops.join(" or "));
     }
     if !trace.holds.is_empty() {
         key += ", L has no pcpu and holds the lock";
@@ -111,10 +114,22 @@ fn ruler(columns: &Columns, label: usize) -> String {
     format!("{:label$}{from}{to:>gap$}\n", "")
 }
 
+/// A line of what a vCPU did.
+fn signs(trace: &Trace, columns: &Columns, vm: u32, vcpu: u8) -> Vec<char> {
+    let mut signs = columns.signs(&states(trace, vm, vcpu), ' ');
+    // Only of the end of a turn is it known that it spun.
+    let turns = trace.spans_of(vm, vcpu).filter(|span| span.spins);
+    for column in turns.filter_map(|span| columns.of(span.to.saturating_sub(1))) {
+        if signs[column] == '#' {
+            signs[column] = 's';
+        }
+    }
+    signs
+}
+
 /// What a vCPU did when, with a sign for each.
 pub(super) fn states(trace: &Trace, vm: u32, vcpu: u8) -> Vec<(u64, u64, char)> {
     let sign = |span: &Span| match span.state {
-        State::Running if span.spins => 's',
         State::Running => '#',
         _ if trace.has_lock(span) => 'L',
         State::Halted => '.',
@@ -154,14 +169,21 @@ fn density(trace: &Trace, kind: Kind, columns: &Columns, label: usize) -> String
 }
 
 fn splits(trace: &Trace, width: usize) -> String {
-    let head = "where the time went, in percent of each VM's";
-    let mut text = format!("\n{}", wrapped_to(width, "", head));
+    let shares = trace.vms.iter().enumerate();
+    let shares = shares.map(|(number, vm)| format!("vm {number} {} {}", vm.name, trace.share(vm)));
+    let shares: Vec<_> = shares.collect();
+    let who = format!("{}; idle {}", shares.join(", "), trace.idle_share());
+    let mut text = String::from("\n");
+    text += &wrapped_to(width, "", "who got how much of all pCPU time, in percent");
+    text += &wrapped_to(width, "  ", &who);
+    let head = "where each VM's own time went, in percent of the lives of its vCPUs";
+    text += &wrapped_to(width, "", head);
     for (number, vm) in trace.vms.iter().enumerate() {
-        let total = vm.split.total().max(1);
+        let all = vm.split.total();
         let parts = vm.split.parts();
         let parts = parts.iter().filter(|(_, ticks)| *ticks > 0);
         let parts: Vec<_> = parts
-            .map(|(name, ticks)| format!("{name} {}", percent(*ticks, total)))
+            .map(|&(name, part)| format!("{name} {}", Share { part, all }))
             .collect();
         let lead = format!("  vm {number} {}  ", vm.name);
         text += &wrapped_to(
@@ -171,15 +193,13 @@ fn splits(trace: &Trace, width: usize) -> String {
         );
     }
     for pcpu in 0..trace.pcpus {
-        let idle = percent(trace.idle(pcpu), trace.until.max(1));
+        let idle = Share {
+            part: trace.idle(pcpu),
+            all: trace.until,
+        };
         text += &format!("  pcpu {pcpu}  idle {idle}\n");
     }
     text
-}
-
-fn percent(part: u64, all: u64) -> String {
-    let tenths = u128::from(part) * 1000 / u128::from(all);
-    format!("{}.{}", tenths / 10, tenths % 10)
 }
 
 fn counts(trace: &Trace, width: usize) -> String {
@@ -269,7 +289,9 @@ mod tests {
         assert!(signs("pcpu 0").contains("CCCCC"), "{shown}");
         assert!(signs("pcpu 0").ends_with("...."), "{shown}");
         assert!(signs("A vm 0 vcpu 0").contains("##LLL"), "{shown}");
-        assert!(signs("B vm 0 vcpu 1").contains("---sss"), "{shown}");
+        assert!(signs("B vm 0 vcpu 1").contains("---###"), "{shown}");
+        assert!(signs("B vm 0 vcpu 1").ends_with("##s"), "{shown}");
+        assert!(shown.contains("s left spinning in spin_lock"), "{shown}");
         assert!(shown.contains("500 later"), "{shown}");
         assert!(shown.contains("600 ticks in all"), "{shown}");
     }

@@ -29,6 +29,10 @@ pub struct Trace {
     pub missing: u64,
     /// The VMs, numbered from 0.
     pub vms: Vec<Vm>,
+    /// The file that it was read from was cut off: events are lost, nobody knows how
+    /// many, and all else is of the whole run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
     /// What each vCPU did when, sorted by VM, vCPU and time. Between two spans of
     /// a vCPU nothing is known of it.
     pub spans: Vec<Span>,
@@ -121,7 +125,8 @@ pub struct Span {
     /// Where the guest was then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
-    /// It stood in a loop with `pause` then: it waited for a sibling.
+    /// It stood in a loop with `pause` then: it waited for a sibling. For how long it
+    /// had, nobody knows.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub spins: bool,
 }
@@ -273,6 +278,17 @@ impl Split {
     }
 }
 
+impl Span {
+    /// Which loop it spun in at its end, by the guest's name for it, if it spun.
+    pub fn spins_in(&self) -> Option<&str> {
+        let name = self
+            .place
+            .as_deref()
+            .and_then(|place| place.split('+').next());
+        self.spins.then_some(name.unwrap_or("a loop with pause"))
+    }
+}
+
 impl Interrupt {
     /// For how long it was due before it was taken.
     pub fn late(&self) -> Option<u64> {
@@ -332,6 +348,25 @@ impl Trace {
         let holds = &self.holds;
         let found = holds.binary_search_by_key(&key, |hold| (hold.from, hold.vm, hold.vcpu));
         span.state != State::Running && found.is_ok()
+    }
+
+    /// The loops that vCPUs spun in at the end of a turn that ended from `from` to `to`.
+    pub fn loops(&self, from: u64, to: u64) -> Vec<&str> {
+        let spans = self.spans.iter();
+        let spans = spans.filter(|span| (from..=to).contains(&span.to));
+        let mut loops: Vec<_> = spans.filter_map(Span::spins_in).collect();
+        loops.sort_unstable();
+        loops.dedup();
+        loops
+    }
+
+    /// Until when the events of a physical CPU are known.
+    pub fn known(&self, pcpu: usize) -> u64 {
+        if !self.cut {
+            return self.until;
+        }
+        let events = self.events.iter().filter(|event| event.pcpu == pcpu);
+        events.map(|event| event.time).max().unwrap_or(0)
     }
 
     /// For how long nobody ran on a physical CPU.

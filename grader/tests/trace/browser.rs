@@ -86,6 +86,15 @@ impl Shown {
         value.parse().expect("a number")
     }
 
+    /// Opens a page that then does what a script says.
+    fn with(browser: &str, page: &Path, script: &str) -> Shown {
+        let text = std::fs::read_to_string(page).expect("a page");
+        let other = page.with_file_name("scripted.html");
+        let script = format!("<script>\n{script}\n</script>\n</body>");
+        std::fs::write(&other, text.replace("</body>", &script)).expect("a page");
+        Shown::open(browser, &other, "")
+    }
+
     /// What stands before the data and the script.
     fn body(&self) -> &str {
         let end = self.0.find("<script type").expect("the data");
@@ -154,14 +163,13 @@ fn check_keys(browser: &str, page: &Path, trace: &Trace) {
     let near = Shown::open(browser, page, "at=0&keys=%2B,%2B");
     let width = near.number("to") - near.number("from");
     assert!(width <= trace.until / 2, "{width} of {}", trace.until);
-    let late = trace
-        .interrupts
-        .iter()
-        .filter(|one| one.late().is_some_and(|late| late > 1));
-    if let Some(first) = late.min_by_key(|one| one.due) {
-        let found = Shown::open(browser, page, "at=0&keys=n");
-        assert_eq!(found.number("at"), first.due);
-        assert!(found.body().contains(&first.words), "{}", first.words);
+    let found = Shown::open(browser, page, "at=0&keys=n");
+    let late = trace.interrupts.iter();
+    let late = late.filter(|one| one.late().is_some_and(|late| late > 1));
+    let delays = late.map(|one| one.due);
+    match delays.chain(trace.holds.iter().map(|hold| hold.from)).min() {
+        Some(first) => assert_eq!(found.number("at"), first),
+        None => assert!(found.body().contains("no delay behind this moment")),
     }
 }
 
@@ -191,7 +199,28 @@ fn the_page_of_v7_says_who_has_the_lock_and_who_spins_for_it() {
     let name = trace.vcpu_name(hold.vm, hold.vcpu);
     let said = format!("{name}: holds the lock and has no pcpu from");
     assert!(shown.body().contains(&said), "{said}");
-    assert!(shown.body().contains("spins for it"));
+    assert!(shown.body().contains("(in spin_lock)"));
+}
+
+#[test]
+fn the_page_of_v7_says_of_two_that_they_spin() {
+    let Some(browser) = browser() else { return };
+    let saved = Saved::of(&V7);
+    let trace = saved.trace();
+    let at = |time| {
+        let spans = trace.spans.iter().filter(|span| span.vm == 0 && span.spins);
+        spans
+            .filter(|span| span.from <= time && time < span.to)
+            .count()
+    };
+    let mut times = trace.holds.iter().flat_map(|hold| hold.from..hold.to);
+    let time = times.find(|time| at(*time) == 2).expect("two that spin");
+    let shown = Shown::open(browser, &saved.page(), &format!("at={time}"));
+    assert!(
+        shown
+            .body()
+            .contains(" (in spin_lock) spin at the end of their turns")
+    );
 }
 
 #[test]
@@ -205,4 +234,94 @@ fn a_page_of_a_hundred_thousand_events_opens_in_few_nodes() {
     let shown = Shown::open(browser, &saved.page(), "");
     assert!(shown.number("nodes") < 1_500, "{}", shown.number("nodes"));
     assert!(shown.number("marks") < 2_000, "{}", shown.number("marks"));
+}
+
+/// Presses a key somewhere on the page.
+const PRESS: &str = "const press = (key, at) => at.dispatchEvent(
+  new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
+const say = (name, value) => { document.body.dataset[name] = value; };";
+
+#[test]
+fn keys_work_before_the_picture_is_clicked_but_not_while_a_number_is_typed() {
+    let Some(browser) = browser() else { return };
+    let saved = Saved::of(&V2);
+    let script = format!(
+        "{PRESS} choose(0);
+         press('ArrowRight', document.body); say('first', view.at);
+         press('ArrowRight', element('at')); say('typed', view.at);
+         press('End', document.body); say('scrolled', view.at);"
+    );
+    let shown = Shown::with(browser, &saved.page(), &script);
+    let times = saved.trace().events.into_iter().map(|event| event.time);
+    let first = times.filter(|time| *time > 0).min().expect("an event");
+    for name in ["first", "typed", "scrolled"] {
+        assert_eq!(shown.number(name), first, "{name}");
+    }
+}
+
+#[test]
+fn the_key_n_goes_to_the_locks_without_a_pcpu_too() {
+    let Some(browser) = browser() else { return };
+    let saved = Saved::of(&V7);
+    let trace = saved.trace();
+    let script = format!(
+        "{PRESS} choose(0); const seen = [];
+         for (let at = -1; at !== view.at;) {{ at = view.at; press('n', document.body); seen.push(view.at); }}
+         say('seen', seen.join(' ')); say('last', element('range').textContent);"
+    );
+    let shown = Shown::with(browser, &saved.page(), &script);
+    let seen = shown.data("seen").expect("what was seen");
+    let seen: Vec<u64> = seen
+        .split(' ')
+        .map(|at| at.parse().expect("a time"))
+        .collect();
+    assert!(!trace.holds.is_empty());
+    for hold in &trace.holds {
+        assert!(seen.contains(&hold.from), "{hold:?} is not in {seen:?}");
+    }
+    assert_eq!(shown.data("last"), Some("no delay behind this moment"));
+}
+
+#[test]
+fn what_the_pointer_shows_goes_away_with_a_key() {
+    let Some(browser) = browser() else { return };
+    let saved = Saved::of(&V2);
+    let script = format!(
+        "{PRESS} const box = canvas.getBoundingClientRect();
+         const there = {{ clientX: box.left + 300, clientY: box.top + 30, bubbles: true }};
+         canvas.dispatchEvent(new PointerEvent('pointermove', there)); say('before', tip.hidden);
+         press('+', document.body); say('after', tip.hidden);
+         canvas.dispatchEvent(new PointerEvent('pointermove', there)); say('again', tip.hidden);
+         zoom(.5); say('zoomed', tip.hidden);"
+    );
+    let shown = Shown::with(browser, &saved.page(), &script);
+    let hidden = ["before", "after", "again", "zoomed"].map(|name| shown.data(name));
+    assert_eq!(hidden, ["false", "true", "false", "true"].map(Some));
+}
+
+#[test]
+fn a_turn_that_ended_spinning_has_no_more_than_three_teeth() {
+    let Some(browser) = browser() else { return };
+    let saved = Saved::of(&V7);
+    let trace = saved.trace();
+    let turns = || trace.spans.iter().filter(|span| span.spins);
+    let longest = turns().max_by_key(|span| span.to - span.from);
+    let (from, to) = longest.map(|span| (span.from, span.to)).expect("a turn");
+    let seen = turns().filter(|span| span.from <= to && span.to >= from);
+    let shown = Shown::open(browser, &saved.page(), &format!("from={from}&to={to}"));
+    let (teeth, most) = (shown.number("teeth"), 3 * seen.count() as u64);
+    assert!((3..=most).contains(&teeth), "{teeth} of {most}");
+}
+
+#[test]
+fn the_page_of_a_file_that_was_cut_off_says_so_and_hatches_what_is_lost() {
+    let Some(browser) = browser() else { return };
+    let saved = Saved::of(&V2);
+    let whole = Shown::open(browser, &saved.page(), "");
+    assert_eq!(whole.number("unknown"), 0);
+    let json = saved.json();
+    let cut = Saved::with(&json[..json.len() - json.len() / 4]);
+    let shown = Shown::open(browser, &cut.page(), "keys=n");
+    assert!(shown.body().contains("The file was cut off"));
+    assert!(shown.number("unknown") > 0);
 }

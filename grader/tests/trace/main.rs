@@ -190,6 +190,10 @@ fn of_a_trace_that_was_cut_off_the_rest_is_shown_with_a_word() {
     assert_eq!(output.status.code(), Some(0));
     assert!(text(&output.stderr).contains("cut off"), "{output:?}");
     assert!(text(&output.stdout).contains("pcpu 0"), "{output:?}");
+    assert!(
+        text(&output.stdout).contains("the file was cut off"),
+        "{output:?}"
+    );
 }
 
 #[test]

@@ -42,6 +42,20 @@ fn the_time_of_each_vm_is_what_its_account_says() {
 }
 
 #[test]
+fn behind_the_last_record_nothing_is_claimed() {
+    let mut order = HostOrder::new([vm("talker", 1), vm("hog", 2)]);
+    let (_, whole) = observed("v5", order.clone());
+    order.scenario.records = 500;
+    let (run, trace) = observed("v5", order);
+    let last = run.evidence.runs[0].records.iter().map(|one| one.time.0);
+    assert!(trace.missing > 0 && trace.until < whole.until);
+    assert_eq!(Some(trace.until), last.max());
+    assert!(trace.spans.iter().all(|span| span.to <= trace.until));
+    let busy = trace.vms.iter().map(|vm| vm.split.guest + vm.split.vmm);
+    assert!(busy.sum::<u64>() <= trace.until * trace.pcpus as u64);
+}
+
+#[test]
 fn nobody_runs_in_two_places_and_no_lane_has_two() {
     let trace = Saved::of(&V7).trace();
     let apart = |spans: Vec<&Span>| spans.windows(2).all(|two| two[0].to <= two[1].from);

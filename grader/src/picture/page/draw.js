@@ -5,6 +5,8 @@
 // of a frame depends on the width of the canvas, and not on the length of the trace.
 "use strict";
 
+// Teeth say that a vCPU spun at the end of its turn, and so stand only there.
+const TEETH = 3, TOOTH = 8;
 const LABEL = 130, AXIS = 24, PCPU = 26, MARKS = 26, VCPU = 24, GAP = 8;
 
 class Drawing {
@@ -59,7 +61,7 @@ class Drawing {
     g.fillStyle = this.colour.paper;
     g.fillRect(0, 0, this.width, this.height);
     g.textBaseline = "middle";
-    this.drawn = { spans: 0, marks: 0, arrows: 0, hidden: 0 };
+    this.drawn = { spans: 0, marks: 0, arrows: 0, hidden: 0, teeth: 0, unknown: 0 };
     this.axis();
     g.save();
     g.beginPath();
@@ -195,8 +197,19 @@ class Drawing {
     g.fillText(text, from + 4, row.top + row.height / 2 + 1);
   }
 
+  // Where the file was cut off nobody knows what happened.
+  unknown(row) {
+    const { g, colour } = this, x = Math.max(this.x(this.model.known[row.index]), this.left);
+    const width = this.x(this.model.until) - x;
+    if (width <= 0 || this.model.known[row.index] >= this.model.until) return;
+    this.drawn.unknown++;
+    g.fillStyle = this.striped(`unknown${colour.line}`, null, colour.line, 1);
+    g.fillRect(x, row.top + 1, width, row.height - 2);
+  }
+
   marks(row) {
     const { g, colour } = this, events = this.model.eventsByPcpu[row.index];
+    this.unknown(row);
     const first = firstFrom(events, this.from, one => one.time);
     const last = firstFrom(events, this.to + 1, one => one.time);
     const seen = events.slice(first, last).filter(one => this.shown.has(one.kind));
@@ -281,13 +294,16 @@ class Drawing {
   }
 
   spins(row, x, width) {
-    const { g, colour } = this;
+    const { g, colour } = this, end = x + width;
+    const teeth = Math.min(Math.max(Math.floor(width / TOOTH), width > 3 ? 1 : 0), TEETH);
+    const size = Math.min(TOOTH, width);
     g.fillStyle = colour.lock;
-    for (let tooth = x; tooth < x + width - 3; tooth += 8) {
+    for (let tooth = end - teeth * size; tooth < end - 1; tooth += size) {
+      this.drawn.teeth++;
       g.beginPath();
       g.moveTo(tooth, row.top + row.height - 3);
-      g.lineTo(tooth + 4, row.top + row.height - 9);
-      g.lineTo(tooth + 8, row.top + row.height - 3);
+      g.lineTo(tooth + size / 2, row.top + row.height - 9);
+      g.lineTo(tooth + size, row.top + row.height - 3);
       g.fill();
     }
     if (width <= 3) g.fillRect(x, row.top + row.height - 6, Math.max(width, 1), 3);

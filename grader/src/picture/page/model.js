@@ -6,7 +6,8 @@
 //   interrupts  [lane, vector, sender, due, delivered, words]
 //   holds       [lane, from, to]
 //   events      [time, pcpu, lane, kind, text, place]
-// -1 stands for nothing.
+// -1 stands for nothing. `known` says for each physical CPU until when its events are
+// known: not until the end if the file was cut off.
 "use strict";
 
 const STATES = ["running", "waiting", "halted", "paused"];
@@ -31,6 +32,8 @@ class Model {
       .sort((a, b) => a.time - b.time);
     this.eventsByPcpu = this.byPcpu.map((_, pcpu) => this.events.filter(one => one.pcpu === pcpu));
     this.late = this.interrupts.filter(one => one.delivered - one.due > 1);
+    // When something began to take longer than it had to.
+    this.delays = [...this.late.map(one => one.due), ...this.holds.map(one => one.from)].sort((a, b) => a - b);
     this.vms = [...new Set(this.lanes.map(([vm]) => vm))];
   }
 
@@ -67,6 +70,10 @@ class Model {
     return late ? late.due : 0;
   }
 
+  // Which loop a vCPU spun in when it left, by the guest's name for it. For how long it
+  // had before, nobody knows.
+  spinsIn(span) { return this.word(span.place).split("+")[0] || "a loop with pause"; }
+
   // What was at a moment, in sentences: [text, whether it matters].
   tell(time) {
     const told = [];
@@ -80,13 +87,17 @@ class Model {
       if (one.due <= time && time <= open)
         told.push([`${this.name(one.lane)}: ${this.word(one.words)}`, one.delivered !== one.due]);
     }
+    this.known.forEach((known, pcpu) => {
+      if (known < Math.min(time, this.until))
+        told.push([`pcpu ${pcpu}: its events behind ${number(known)} are lost: the file was cut off`, true]);
+    });
     return told;
   }
 
   tellPcpu(pcpu, time) {
     const span = this.spanAt(this.byPcpu[pcpu], time);
     if (!span) return this.tellIdle(pcpu, time);
-    const spins = span.spins ? ", spinning for a sibling at the end" : "";
+    const spins = span.spins ? `, spinning in ${this.spinsIn(span)}` : "";
     const end = span.exit < 0 ? "" : `; it left with ${this.word(span.exit)}`;
     const place = span.place < 0 ? "" : ` at ${this.word(span.place)}`;
     const text = `pcpu ${pcpu}: ${this.name(span.lane)} runs from ${number(span.from)} to ` +
@@ -118,8 +129,9 @@ class Model {
       const spinning = this.lanes
         .map((_, other) => this.spanAt(this.byLane[other], time))
         .filter(one => one && one.spins && this.vm(one.lane) === this.vm(lane))
-        .map(one => this.name(one.lane));
-      const others = spinning.length ? `; ${spinning.join(" and ")} spins for it` : "";
+        .map(one => `${this.name(one.lane)} (in ${this.spinsIn(one)})`);
+      const ends = spinning.length === 1 ? "spins at the end of its turn" : "spin at the end of their turns";
+      const others = spinning.length ? `; ${spinning.join(" and ")} ${ends}` : "";
       return [`${name}: holds the lock and has no pcpu ${when}${others}`, true];
     }
     const doing = ["runs", "waits for a pcpu", "is halted", "is paused"][span.state];

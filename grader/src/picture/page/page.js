@@ -13,11 +13,13 @@ const view = { from: 0, to: Math.max(model.until, 1), at: 0 };
 const NEAREST = 20, ROWS = 12;
 
 function show() {
+  // What it said was of what lay under the pointer before.
+  tip.hidden = true;
   drawing.draw(view.from, view.to, view.at);
-  const { spans, marks, arrows, hidden } = drawing.drawn;
+  const { spans, marks, arrows, hidden, teeth, unknown } = drawing.drawn;
   // For tests, which cannot see a canvas: what was drawn.
   Object.assign(document.body.dataset, {
-    spans, marks, arrows, rows: drawing.rows.length,
+    spans, marks, arrows, teeth, unknown, rows: drawing.rows.length,
     at: view.at, from: Math.round(view.from), to: Math.round(view.to),
     nodes: document.querySelectorAll("*").length,
   });
@@ -87,10 +89,12 @@ function step(forward) {
   if (events[index]) choose(events[index].time);
 }
 
-function stepLate(forward) {
-  const behind = model.late.filter(one => (forward ? one.due > view.at : one.due < view.at));
-  const one = forward ? behind[0] : behind[behind.length - 1];
-  if (one) choose(one.due);
+// The next interrupt that came late or lock without a pCPU, or the one before.
+function stepDelay(forward) {
+  const there = model.delays.filter(time => (forward ? time > view.at : time < view.at));
+  const time = forward ? there[0] : there[there.length - 1];
+  if (time === undefined) element("range").textContent = `no delay ${forward ? "behind" : "before"} this moment`;
+  else choose(time);
 }
 
 const width = () => view.to - view.from;
@@ -105,13 +109,17 @@ const KEYS = {
   "=": () => zoom(1 / 2),
   "-": () => zoom(2),
   0: () => zoom(1e15),
-  n: () => stepLate(true),
-  p: () => stepLate(false),
+  n: () => stepDelay(true),
+  p: () => stepDelay(false),
 };
+// These turn the pages of a page, unless it is the picture that they are meant for.
+const TURN = ["PageDown", "PageUp", "Home", "End"];
 
-canvas.addEventListener("keydown", event => {
-  const act = !event.ctrlKey && !event.metaKey && KEYS[event.key];
-  if (!act) return;
+document.addEventListener("keydown", event => {
+  tip.hidden = true;
+  const act = !event.ctrlKey && !event.metaKey && !event.altKey && KEYS[event.key];
+  if (!act || event.target.type === "number") return;
+  if (TURN.includes(event.key) && event.target !== canvas) return;
   event.preventDefault();
   act();
 });
@@ -218,7 +226,7 @@ function follow() {
   range(value("from", 0), value("to", Math.max(model.until, 1)));
   choose(value("at", model.firstMoment()));
   for (const key of (asked.get("keys") || "").split(",").filter(Boolean))
-    canvas.dispatchEvent(new KeyboardEvent("keydown", { key, cancelable: true }));
+    canvas.dispatchEvent(new KeyboardEvent("keydown", { key, cancelable: true, bubbles: true }));
 }
 
 window.addEventListener("hashchange", follow);
