@@ -5,10 +5,12 @@
 //!  keys.rs     what each key does                    <- session
 //!    order.rs    what is to be changed, as somebody writes it
 //!    view.rs     what is to be seen, as lines        <- session::words
+//!      layout.rs   makes text fit
 //!    screen.rs   puts lines onto the terminal, and leaves it as it was
 //! ```
 
 mod keys;
+mod layout;
 mod order;
 mod screen;
 mod text;

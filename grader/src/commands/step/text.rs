@@ -44,7 +44,9 @@ pub(super) fn show(session: &mut Session, from: Time, to: Time) -> Result<u8, La
     if session.is_over() {
         tell(session, told);
         let panicked = session.news().iter().any(|news| {
-            words::news(news, session.symbols()).is_some_and(|(who, _)| who == "panic")
+            session
+                .in_words(news)
+                .is_some_and(|(who, _)| who == "panic")
         });
         return Ok(u8::from(panicked));
     }
@@ -67,7 +69,7 @@ fn line(session: &Session, before: &Stop, told: usize) {
         .as_ref()
         .map_or(Vec::new(), |after| words::changed_registers(scene, after));
     let who = before.vcpu.map_or(String::new(), |name| {
-        format!("cpu {} {:<12}  ", before.pcpu, name.to_string())
+        format!("cpu {} {:<12}  ", before.pcpu, session.name_of(name))
     });
     let moment = format!(
         "{:>12}  {who}{place:<20}  {:<6}  {instruction:<34}  {}",
@@ -95,10 +97,7 @@ fn before_delivery(scene: &Scene, news: &[News]) -> Scene {
 /// What happened since so many news, each on a line.
 fn tell(session: &Session, told: usize) -> usize {
     let news = &session.news()[told.min(session.news().len())..];
-    for (who, what) in news
-        .iter()
-        .filter_map(|news| words::news(news, session.symbols()))
-    {
+    for (who, what) in news.iter().filter_map(|news| session.in_words(news)) {
         say!("{:>14}{who:<7} {what}", "");
     }
     session.news().len()
