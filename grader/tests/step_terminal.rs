@@ -352,8 +352,12 @@ fn of_many_vcpus_it_is_told_who_holds_the_lock_who_has_ended_and_whose_a_name_is
     terminal.sees(&["v7   time 0 ", "vm 0 vcpu "]);
     terminal.answer("g", "400000");
     // The lines break between items: nobody is cut in two.
-    let holder = "vm 0 vcpu 0 waits with the lock\n";
-    terminal.sees(&["time 400,000", holder, "vm 0 vcpu 3 waits ", "vm 1 ended\n"]);
+    terminal.sees(&[
+        "time 400,000",
+        " cpu 0: vm 0 vcpu 2, wants the lock   cpu 1: vm 0 vcpu 1\n",
+        " vm 0 vcpu 0 waits, has the lock   vm 0 vcpu 3 waits, wants the lock\n",
+        " vm 2 vcpu 0 waits   vm 1 ended\n",
+    ]);
     terminal.press(&["s"]);
     terminal.sees(&["   vm 2 vcpu 0\n"]);
     terminal.answer("m", "lock_owner");

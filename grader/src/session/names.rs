@@ -52,4 +52,15 @@ impl Session {
         let owner = |name: &&VcpuName| name.vm == vm && Ok(u32::from(name.vcpu)) == number;
         Ok(self.vcpus.iter().find(owner).copied())
     }
+
+    /// Whether a vCPU is about to execute an instruction of this function, or will
+    /// when it runs again.
+    ///
+    /// # Errors
+    /// As [`read_of`](Session::read_of).
+    pub fn is_in(&mut self, vcpu: VcpuName, function: &str) -> Result<bool, LabError> {
+        let rip = self.registers_of(Some(vcpu))?.registers.rip;
+        let place = self.symbols_of(Some(vcpu)).locate(rip);
+        Ok(place.is_some_and(|(name, _)| name == function))
+    }
 }

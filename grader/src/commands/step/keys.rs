@@ -1,5 +1,6 @@
 //! What each key does.
 
+use super::help::{HELP, HINT, STAYS};
 use super::lost;
 use super::order::Change;
 use super::screen::{KeyCode, KeyEvent, KeyModifiers, Row, Screen, somebody_is_impatient};
@@ -11,32 +12,6 @@ use crate::session::number::{no, number};
 use common::Time;
 use evidence::session::{Kind, Place, Scene, Until};
 use std::time::Duration;
-
-const HELP: &str = "\
- n  right  space   the next instruction
- p  left           the one before
- t  T              the next trap, the one before
- e  E              the next exit, the one before
- i  I              the next injected interrupt, the one before
- s  S              the next switch of who runs, the one before
- d  D              the next access to a device, the one before
- a  A              on to a symbol or an address, back to it
- g                 go to a time, forwards or back
- /                 on to the next event that has these words
- r                 on to the end; any key stops there
- m                 show memory, and how an address is mapped
- c                 change something, and see what follows:
-                     rax=5   rip=tick   flags=0   [0x5000]=1f 2e
-                     IF=0    inject 32
- l                 leave the change: back to the recorded run
- q                 quit
-
- Stars mark what has changed since the last stop. Going back is exact.";
-
-const HINT: &str = "n next  p back  t trap  e exit  i injection  g time  a symbol  ? help  q quit";
-
-/// What is said when there is nothing to go to.
-const STAYS: &str = "this is where you were";
 
 const KINDS: [Kind; 5] = [
     Kind::Trap,

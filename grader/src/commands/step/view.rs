@@ -3,14 +3,18 @@
 use super::layout::{fit, fit_number, wrap};
 use super::screen::Row;
 use crate::error::LabError;
-use crate::session::{Session, whereabouts, words};
+use crate::session::{Session, Whereabouts, whereabouts, words};
 use common::inspect::Walk;
 use common::trace::VcpuName;
 use common::{Gpr, disassemble};
 use evidence::session::{Place, Scene};
+use std::collections::BTreeMap;
 
 /// A terminal must have so many columns and rows.
 pub(super) const LEAST: (usize, usize) = (80, 24);
+
+/// Where the guests with many vCPUs wait for a spin lock.
+const SPIN_LOCK: &str = "spin_lock";
 
 /// So many instructions are shown before the next one, and behind it.
 const BEFORE: usize = 4;
@@ -91,25 +95,15 @@ fn head(session: &Session, title: &str) -> String {
     )
 }
 
-/// From version 5 on: who is on which physical CPU, who is on none, and who holds
-/// the lock of their guest.
+/// From version 5 on: who is on which physical CPU, who is on none, and who has the
+/// lock of their guest.
 fn who_runs(session: &mut Session, columns: usize) -> Result<Vec<Row>, LabError> {
     let there = whereabouts(session.news());
     if there.on.is_empty() {
         return Ok(Vec::new());
     }
-    let vms = session.symbols_by_vm().map(|(vm, _)| vm);
-    let alive: Vec<_> = vms
-        .filter(|vm| there.ended().all(|ended| ended != *vm))
-        .collect();
-    let mut owners = Vec::new();
-    for vm in alive {
-        owners.extend(session.lock_owner(vm)?);
-    }
-    let lock = |name: VcpuName| match owners.contains(&name) {
-        true => " with the lock",
-        false => "",
-    };
+    let locks = locks(session, &there)?;
+    let lock = |name: VcpuName| locks.get(&name).copied().unwrap_or_default();
     let on = there.on.iter().map(|(pcpu, who)| match who {
         Some(name) => format!("cpu {pcpu}: {}{}", session.name_of(*name), lock(*name)),
         None => format!("cpu {pcpu}: nobody"),
@@ -120,6 +114,28 @@ fn who_runs(session: &mut Session, columns: usize) -> Result<Vec<Row>, LabError>
     let ended = there.ended().map(|vm| format!("vm {vm} ended"));
     let lines = wrap(on.chain(off).chain(ended), "   ", columns - 2, WHO);
     Ok(lines.iter().map(|line| plain(format!(" {line}"))).collect())
+}
+
+/// Who has a lock that the guest tells of, and who spins for it, in words.
+fn locks(
+    session: &mut Session,
+    there: &Whereabouts,
+) -> Result<BTreeMap<VcpuName, &'static str>, LabError> {
+    let mut locks = BTreeMap::new();
+    let vcpus = session.vcpus().to_vec();
+    for name in vcpus {
+        if there.ended().any(|vm| vm == name.vm) {
+            continue;
+        }
+        match session.lock_owner(name.vm)? {
+            Some(owner) if owner == name => drop(locks.insert(name, ", has the lock")),
+            Some(_) if session.is_in(name, SPIN_LOCK)? => {
+                locks.insert(name, ", wants the lock");
+            }
+            _ => {}
+        }
+    }
+    Ok(locks)
 }
 
 /// The guest's code around the next instruction.
