@@ -4,6 +4,7 @@ use crate::cli_class::{
     BatchArguments, ConfinedArguments, ExportArguments, HandoutArguments, MergeArguments,
     SelftestArguments,
 };
+use crate::cli_number::{self, within};
 use crate::cli_trace::TraceArguments;
 use crate::vm_spec::PCPUS;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -199,10 +200,10 @@ pub struct RunArguments {
     #[arg(long, value_name = "FILE")]
     pub image: Option<PathBuf>,
     /// What the guest is made from, and from version 5 on also the order of events
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = cli_number::any)]
     pub seed: u64,
     /// What the guest sets its own timer to, if it has one
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within(0..=u32::MAX))]
     pub guest_tick: Option<u32>,
     /// The virtual time at which all is stopped, or `never`
     #[arg(long, value_name = "N", default_value_t = evidence::Scenario::LIMIT.0, value_parser = limit)]
@@ -226,14 +227,13 @@ pub struct RunArguments {
 #[command(next_help_heading = "Versions 1 to 4")]
 pub struct SingleArguments {
     /// Period of the host's timer, in ticks of virtual time [default: 10000]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = cli_number::any)]
     pub tick: Option<u64>,
     /// The number of the vCPU [default: 0]
-    #[arg(long, value_name = "N")]
-    #[arg(value_parser = clap::value_parser!(u64).range(..MAX_VCPUS))]
+    #[arg(long, value_name = "N", value_parser = within(0..=MAX_VCPUS - 1))]
     pub vcpu: Option<u64>,
     /// Kick the physical CPU at this entry into the guest
-    #[arg(long, value_name = "ENTRY")]
+    #[arg(long, value_name = "ENTRY", value_parser = cli_number::any)]
     pub kick_at: Option<u64>,
 }
 
@@ -246,14 +246,14 @@ pub struct HostArguments {
     #[arg(long, value_name = "NAME[:KEY=VALUE,…]", conflicts_with_all = ["guest", "image"])]
     pub vm: Vec<String>,
     /// How many physical CPUs there are [default: 1; from version 6 on 2]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(PCPUS))]
+    #[arg(long, value_name = "N", value_parser = within(PCPUS))]
     pub pcpus: Option<u64>,
     /// Who goes on next: nearly the one that is behind, as badly as can be, or one host thread
     /// each [default: fair; of several on kvm: threads]
     #[arg(long, value_name = "ORDER")]
     pub order: Option<OrderName>,
     /// How long a turn is, in ticks [default: 10000]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = within(1..=u64::MAX))]
     pub slice: Option<u64>,
     /// Ask for something at a time: start, pause, resume, shut-down, destroy with the number of a
     /// VM, unplug, plug with that of a physical CPU
@@ -314,10 +314,10 @@ pub enum PolicyName {
 #[derive(Debug, Args)]
 pub struct StepArguments {
     /// Plain text: from this time on [default: that of --at, else 0]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = cli_number::any)]
     pub from: Option<u64>,
     /// Plain text: up to this time [default: 100 ticks]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = cli_number::any)]
     pub to: Option<u64>,
     /// The run.
     #[command(flatten)]
@@ -329,11 +329,11 @@ pub struct StepArguments {
 pub struct DebugArguments {
     /// The port of 127.0.0.1 at which to wait for gdb [default: a free one, and gdb is started
     /// here if this is a terminal]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = within(1..=u16::MAX))]
     pub port: Option<u16>,
     /// From version 5 on: the VM whose symbols gdb gets, and in which breakpoints and watchpoints
     /// count [default: 0]
-    #[arg(long, value_name = "VM")]
+    #[arg(long, value_name = "VM", value_parser = within(0..=u32::MAX))]
     pub symbols: Option<u32>,
     /// The run.
     #[command(flatten)]
@@ -370,7 +370,7 @@ pub struct GradeArguments {
     #[arg(long, value_name = "NAME")]
     pub check: Option<String>,
     /// What the guests are made from
-    #[arg(long, value_name = "N", default_value_t = crate::grade::SEED)]
+    #[arg(long, value_name = "N", default_value_t = crate::grade::SEED, value_parser = cli_number::any)]
     pub seed: u64,
     /// What runs the guests (see `cargo lab run --help`). On kvm the monitor and the schedulers
     /// are graded, and the virtual CPU is not: it does not run there
@@ -391,7 +391,7 @@ pub struct CompareArguments {
     #[arg(long, value_name = "NAME")]
     pub guest: Option<String>,
     /// What the guests are made from
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = cli_number::any)]
     pub seed: u64,
     /// The numbers as JSON, and nothing else, on stdout
     #[arg(long)]
@@ -411,7 +411,7 @@ pub struct PredictArguments {
     /// The version, such as v2
     pub stage: String,
     /// What the questions are made from [default: a new one; it stands in the file]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = cli_number::any)]
     pub seed: Option<u64>,
     /// Where the questions and answers stand [default: predictions/VERSION.txt]
     #[arg(long, value_name = "FILE")]
@@ -429,7 +429,7 @@ pub struct DiffArguments {
     #[arg(long, value_name = "NAME")]
     pub guest: Option<String>,
     /// What the guests are made from
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = cli_number::any)]
     pub seed: u64,
     /// The numbers as JSON, and nothing else, on stdout
     #[arg(long)]
@@ -445,7 +445,7 @@ pub struct HintArguments {
     #[arg(long)]
     pub no_grade: bool,
     /// 1 asks a question, 2 shows where to look, 3 nearly tells
-    #[arg(long, value_name = "1..3", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=3))]
+    #[arg(long, value_name = "1..3", default_value_t = 1, value_parser = within(1..=3_u8))]
     pub level: u8,
 }
 

@@ -2,6 +2,7 @@
 
 use crate::batch::Shard;
 use crate::cli::EngineName;
+use crate::cli_number::{self, within};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -32,7 +33,7 @@ pub struct BatchArguments {
     #[arg(long, value_name = "RESULTS")]
     pub out: PathBuf,
     /// How many submissions are graded at a time [default: one for each core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = within(1..=u16::MAX))]
     pub jobs: Option<u16>,
     /// What runs the guests
     #[arg(long, value_name = "ENGINE", default_value = "interp")]
@@ -44,7 +45,7 @@ pub struct BatchArguments {
     #[arg(long, value_name = "V1,V2,…", value_delimiter = ',')]
     pub stages: Vec<String>,
     /// What the guests are made from
-    #[arg(long, value_name = "N", default_value_t = crate::grade::SEED)]
+    #[arg(long, value_name = "N", default_value_t = crate::grade::SEED, value_parser = cli_number::any)]
     pub seed: u64,
     /// A table of the class: who handed nothing in gets a row, too
     #[arg(long, value_name = "FILE.csv")]
@@ -98,7 +99,7 @@ pub struct SelftestArguments {
     /// Only for this version, such as v3 [default: all there are]
     pub stage: Option<String>,
     /// With how many seeds verdicts are compared
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = within(1..=u16::MAX))]
     pub seeds: u16,
 }
 

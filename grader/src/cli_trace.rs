@@ -1,6 +1,7 @@
 //! The command line of `cargo lab trace`.
 
 use crate::cli::RunArguments;
+use crate::cli_number::{self, within};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -50,10 +51,10 @@ pub struct PictureArguments {
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,
     /// Show only what happened from this time on (text and SVG; a page can zoom)
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = cli_number::any)]
     pub from: Option<u64>,
     /// And only until this time
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = cli_number::any)]
     pub to: Option<u64>,
     /// For Perfetto's and Chrome's trace viewers
     #[arg(long, value_name = "FILE")]
@@ -76,6 +77,6 @@ pub struct DiffArguments {
     /// Another one
     pub other: PathBuf,
     /// How many lines are shown from the first difference on
-    #[arg(long, value_name = "N", default_value_t = 30)]
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = within(0..=usize::MAX))]
     pub lines: usize,
 }

@@ -27,6 +27,7 @@ pub mod checks;
 pub mod child;
 pub mod cli;
 pub mod cli_class;
+mod cli_number;
 pub mod cli_trace;
 pub mod commands;
 pub mod compare;

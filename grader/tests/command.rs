@@ -62,6 +62,21 @@ fn a_wrong_option_is_a_usage_error() {
 }
 
 #[test]
+fn a_number_that_is_none_is_named_with_what_would_be_one() {
+    for (arguments, right) in [
+        (&["run", "v1", "--seed", "x"][..], "such as 7"),
+        (&["step", "v2", "--from", "soon"], "such as 7"),
+        (&["debug", "v2", "--port", "70000"], "from 1 to 65535"),
+        (&["run", "v6", "--pcpus", "many"], "from 1 to 64"),
+    ] {
+        let (code, said) = refused(arguments);
+        assert_eq!(code, Some(2), "{arguments:?}: {said}");
+        let wrong = format!("'{}' for '{}", arguments[3], arguments[2]);
+        assert!(said.contains(&wrong) && said.contains(right), "{said}");
+    }
+}
+
+#[test]
 fn a_guest_that_ends_well_is_a_success_and_its_console_is_all_of_stdout() {
     let output = lab(&["run", "v1", "--guest", "compute", "--seed", "3"]);
     let guest = guests::v1::guest("compute").expect("a guest");

@@ -8,7 +8,7 @@ use lab::compile::{Compiled, compile};
 use lab::guest::Guest;
 use lab::host_order::{HostOrder, VmOrder};
 use lab::observation::Order;
-use lab::session::{Session, words};
+use lab::session::Session;
 use lab::stages::Stage;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
@@ -325,6 +325,28 @@ fn a_read_watchpoint_is_refused_with_a_reason() {
 }
 
 #[test]
+fn gdb_can_ask_where_rip_is_mapped_and_is_told_when_nothing_has_changed() {
+    let Some(debugged) = Debugged::run(&["v2"]) else {
+        return;
+    };
+    let said = debugged.gdb(&[
+        "monitor walk $RIP",
+        "monitor inject 32",
+        "monitor time",
+        "monitor walk nowhere",
+    ]);
+    for wanted in [
+        "kernel: read, write, execute",
+        "inject vector 32: the virtual cpu refuses",
+        "nothing has changed",
+        "'nowhere': must be a number",
+    ] {
+        assert!(said.contains(wanted), "no '{wanted}': {said}");
+    }
+    assert!(!said.contains("this is a branch"), "{said}");
+}
+
+#[test]
 fn a_change_makes_a_branch_and_leaving_it_brings_the_recorded_run_back() {
     let Some(debugged) = Debugged::run(&["v2", "--at", "30000"]) else {
         return;
@@ -422,7 +444,7 @@ fn the_run_under_gdb_is_the_plain_run() {
     let mut session = ticks();
     session.run(Until::default()).expect("a way");
     let news = session.news().iter();
-    let told = news.filter_map(|news| words::news(news, session.symbols()));
+    let told = news.filter_map(|news| session.in_words(news));
     let told: Vec<_> = told.map(|(who, what)| format!("{who:<7} {what}")).collect();
     let last = said.lines().filter(|line| line.starts_with("  "));
     let without_time = |line: &str| {

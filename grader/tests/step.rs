@@ -326,6 +326,40 @@ fn the_virtual_state_and_an_interrupt_out_of_nowhere_can_be_seen() {
     assert_eq!(item(&session, "IF"), "0");
 }
 
+#[test]
+fn what_is_refused_makes_no_branch_and_changes_nothing() {
+    let mut session = begin(stage("v2"), "ticks");
+    session.step(3).expect("a step");
+    let here = state(&mut session);
+    assert_eq!(item(&session, "IF"), "0");
+    let told = session.order(Wish::Inject(32)).expect("an answer");
+    assert!(!told.is_empty());
+    assert!(!session.is_branch());
+    assert!(state(&mut session) == here);
+
+    let nowhere = Place::Virtual(1 << 46);
+    session.write(nowhere, vec![1]).expect_err("no memory");
+    assert!(!session.is_branch());
+    assert!(state(&mut session) == here);
+
+    session.set(Register::Flags, 0).expect("a change");
+    session.order(Wish::Inject(32)).expect("an answer");
+    session.write(nowhere, vec![1]).expect_err("no memory");
+    assert!(session.is_branch(), "what was changed before stays");
+}
+
+#[test]
+fn the_way_to_what_does_not_come_any_more_ends_where_it_began() {
+    let mut session = begin(stage("v2"), "ticks");
+    session.go_to_time(Time(250_000)).expect("a way");
+    let here = state(&mut session);
+    assert!(!session.next(Kind::Switch).expect("a way"));
+    assert!(state(&mut session) == here);
+    assert!(session.next(Kind::Injection).expect("a way"));
+    while session.next(Kind::Exit).expect("a way") {}
+    assert!(session.is_over(), "the last exit is the end");
+}
+
 /// Not a test: the controller that the next test kills. It says who its runner is
 /// and then lets a guest run that never ends, or waits.
 #[test]

@@ -169,6 +169,13 @@ impl Terminal {
         }
     }
 
+    /// Presses a key that asks for a line, types the line, and ends it.
+    fn answer(&self, key: &str, line: &str) {
+        self.press(&[key]);
+        self.tmux(&["send-keys", "-l", line]);
+        self.press(&["Enter"]);
+    }
+
     /// Waits until all of this is to be seen.
     fn sees(&self, wanted: &[&str]) -> String {
         let begin = Instant::now();
@@ -269,6 +276,113 @@ fn a_terminal_that_is_too_small_says_how_large_it_must_be() {
         return;
     };
     terminal.sees(&["60 x 10", "80 x 24 or larger"]);
-    terminal.press(&["C-c"]);
+    terminal.press(&["?"]);
+    thread::sleep(Duration::from_millis(500));
+    let screen = terminal.sees(&["60 x 10", "80 x 24 or larger"]);
+    assert!(!screen.contains("the next instruction"), "{screen}");
+    terminal.press(&["x", "C-c"]);
     terminal.sees(&["left with 0"]);
+}
+
+#[test]
+fn where_the_guest_is_can_be_asked_for_as_rip_in_any_case() {
+    let Some(terminal) = Terminal::with("rip", (110, 34), "v3") else {
+        return;
+    };
+    terminal.sees(&["v3   time 0 "]);
+    terminal.answer("a", "user_code");
+    terminal.sees(&["▶ user_code", "mode user"]);
+    terminal.answer("m", "RIP");
+    terminal.sees(&["level 1", "kernel: read", "user: read, execute"]);
+    terminal.press(&["x", "q"]);
+}
+
+#[test]
+fn what_is_not_found_is_said_and_the_place_is_not_lost() {
+    let Some(terminal) = Terminal::with("stay", (110, 34), "v2") else {
+        return;
+    };
+    terminal.sees(&["v2   time 0 "]);
+    terminal.press(&["i"]);
+    terminal.sees(&["time 20,302"]);
+    for (key, line, said) in [
+        (
+            "/",
+            "lock",
+            "'lock' does not happen any more: this is where",
+        ),
+        (
+            "a",
+            "start",
+            "the guest does not come there any more: this is",
+        ),
+        ("A", "0x7", "the guest was not there before: this is where"),
+    ] {
+        terminal.answer(key, line);
+        terminal.sees(&["time 20,302", "▶ tick ", said]);
+    }
+    terminal.press(&["s"]);
+    let none = "there is none after this moment: this is where";
+    terminal.sees(&["time 20,302", "▶ tick ", none]);
+    terminal.answer("/", "closed");
+    terminal.sees(&[
+        "refuses vector 32: the guest has interrupts closed",
+        "q quit",
+    ]);
+    terminal.press(&["q"]);
+}
+
+#[test]
+fn what_the_virtual_cpu_refuses_makes_no_branch() {
+    let Some(terminal) = Terminal::with("refuse", (110, 34), "v2") else {
+        return;
+    };
+    terminal.sees(&["v2   time 0 ", "IF 0"]);
+    terminal.answer("c", "inject 32");
+    let screen = terminal.sees(&["inject vector 32: the virtual cpu refuses; nothing has changed"]);
+    assert!(!screen.contains("CHANGED"), "{screen}");
+    terminal.press(&["q"]);
+}
+
+#[test]
+fn of_many_vcpus_it_is_told_who_holds_the_lock_who_has_ended_and_whose_a_name_is() {
+    let Some(terminal) = Terminal::with("lock", (80, 24), "v7") else {
+        return;
+    };
+    terminal.sees(&["v7   time 0 ", "vm 0 vcpu "]);
+    terminal.answer("g", "400000");
+    // The lines break between items: nobody is cut in two.
+    terminal.sees(&[
+        "time 400,000",
+        " cpu 0: vm 0 vcpu 2, wants the lock   cpu 1: vm 0 vcpu 1\n",
+        " vm 0 vcpu 0 waits, has the lock   vm 0 vcpu 3 waits, wants the lock\n",
+        " vm 2 vcpu 0 waits   vm 1 ended\n",
+    ]);
+    terminal.press(&["s"]);
+    terminal.sees(&["   vm 2 vcpu 0\n"]);
+    terminal.answer("m", "lock_owner");
+    terminal.sees(&["vm 2's guest has no 'lock_owner'; vm 0's has"]);
+    terminal.press(&["r"]);
+    terminal.sees(&[
+        "over",
+        "cpu 0: nobody",
+        "vm 0 ended   vm 1 ended   vm 2 ended",
+    ]);
+    terminal.press(&["q"]);
+}
+
+#[test]
+fn a_register_is_whole_where_there_is_room_and_has_a_mark_where_there_is_none() {
+    for (name, size, shown) in [
+        ("narrow", (80, 24), "*r8  fed…76543210"),
+        ("wide", (110, 40), "*r8  fedcba9876543210"),
+    ] {
+        let Some(terminal) = Terminal::with(name, size, "v2") else {
+            return;
+        };
+        terminal.sees(&["v2   time 0 ", "q quit"]);
+        terminal.answer("c", "r8=0xfedcba9876543210");
+        terminal.sees(&["CHANGED", shown]);
+        terminal.press(&["q"]);
+    }
 }

@@ -1,12 +1,13 @@
 //! Branches: what follows if something is changed.
 //!
 //! The first change leaves a checkpoint in the recorded run. Leaving the branch
-//! goes back there. Going back behind the change undoes it, too.
+//! goes back there. Going back behind the change undoes it, too. What is refused
+//! changes nothing, and makes no branch.
 
 use super::{Session, unexpected};
 use crate::error::LabError;
 use evidence::Bytes;
-use evidence::session::{Answer, Order, Place, Register, Request};
+use evidence::session::{Answer, Decision, News, Order, Place, Register, Request, What};
 
 impl Session {
     /// Whether something has been changed: this is not the recorded run.
@@ -17,7 +18,8 @@ impl Session {
     /// Changes a register.
     ///
     /// # Errors
-    /// If no guest is on a physical CPU, the run is over, or the runner is gone.
+    /// If no guest is on a physical CPU, the run is over, or the runner is gone;
+    /// nothing has changed then.
     pub fn set(&mut self, register: Register, value: u64) -> Result<(), LabError> {
         self.change(&Request::Set { register, value })
     }
@@ -25,22 +27,29 @@ impl Session {
     /// Changes memory.
     ///
     /// # Errors
-    /// As [`set`](Session::set), and if not all of it is mapped to RAM; nothing has
-    /// changed then.
+    /// As [`set`](Session::set), and if not all of it is mapped to RAM.
     pub fn write(&mut self, place: Place, bytes: Vec<u8>) -> Result<(), LabError> {
         let bytes = Bytes(bytes);
         self.change(&Request::Write { place, bytes })
     }
 
-    /// Has the virtual CPU do something before the next instruction. The news say
-    /// what came of it.
+    /// Has the virtual CPU do something before the next instruction, and gives back
+    /// the news of it, which say what came of it. If it refuses, nothing has changed:
+    /// then the recorded run is no branch, and its own news say nothing of it.
     ///
     /// # Errors
     /// As [`set`](Session::set).
-    pub fn order(&mut self, order: Order) -> Result<(), LabError> {
+    pub fn order(&mut self, order: Order) -> Result<Vec<News>, LabError> {
+        let was_branch = self.is_branch();
+        let told = self.news.len();
         self.branch_off()?;
         self.ask_for_stop(&Request::Order(order))?;
-        Ok(())
+        let news = self.news.get(told..).unwrap_or_default().to_vec();
+        let refused = What::Decided(Decision::Ordered { order, done: false });
+        if !was_branch && news.iter().any(|news| news.what == refused) {
+            self.leave_branch()?;
+        }
+        Ok(news)
     }
 
     /// Back to the recorded run, where it was left. Stays if this is it.
@@ -52,10 +61,16 @@ impl Session {
     }
 
     fn change(&mut self, request: &Request) -> Result<(), LabError> {
+        let was_branch = self.is_branch();
         self.branch_off()?;
         match self.runner.ask(request)? {
             Answer::Done => self.look_again(),
-            other => Err(unexpected(other)),
+            other => {
+                if !was_branch {
+                    self.leave_branch()?;
+                }
+                Err(unexpected(other))
+            }
         }
     }
 

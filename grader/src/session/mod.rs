@@ -6,9 +6,10 @@
 //!    runner.rs   the runner's process and the socket to it
 //!    travel.rs   forwards and back: to a position, a time, an event, an address
 //!    change.rs   branches: what follows if something is changed
+//!  names.rs      how guests, vCPUs and places are called
 //!  words.rs      what was seen, in words
 //!    pages.rs    the way of an address through the page tables
-//!    whereabouts.rs  who is on which physical CPU
+//!    whereabouts.rs  who is on which physical CPU, who waits, who has ended
 //!  number.rs     a number, as somebody writes it
 //! ```
 //!
@@ -17,6 +18,7 @@
 //! process dies, its last checkpoint answers in its place.
 
 mod change;
+mod names;
 pub mod number;
 mod pages;
 mod runner;
@@ -31,8 +33,8 @@ use crate::error::LabError;
 use crate::host_order::image_of;
 use crate::host_order::{HostOrder, VmOrder};
 use crate::observation::Order;
+use common::Image;
 use common::trace::{Event, Record, VcpuName};
-use common::{Image, Symbols};
 use evidence::session::{Answer, News, Place, RegisterSet, Request, Stop, Until, What, Why};
 use evidence::{Bytes, Frame};
 use runner::{ONLY_IMAGE, Runner};
@@ -140,17 +142,6 @@ impl Session {
             _ => None,
         });
         frames.flatten().copied().collect()
-    }
-
-    /// The names of the guest that runs.
-    pub fn symbols(&self) -> &Symbols {
-        self.symbols_of(self.stop.vcpu)
-    }
-
-    /// The names of the guest of a vCPU; of the first VM if none is meant.
-    pub fn symbols_of(&self, vcpu: Option<VcpuName>) -> &Symbols {
-        let vm = vcpu.map_or(0, |name| name.vm as usize);
-        &self.images[vm.min(self.images.len() - 1)].symbols
     }
 
     /// The vCPUs of all VMs, if the version tells them apart.

@@ -3,7 +3,7 @@
 use super::{Session, event};
 use crate::error::LabError;
 use common::Time;
-use evidence::session::{Kind, Request, Scene, Stop, Until, Why};
+use evidence::session::{Kind, News, Request, Scene, Stop, Until, Why};
 
 impl Session {
     /// To a position, or the first moment behind it, or the end.
@@ -77,16 +77,38 @@ impl Session {
         }
     }
 
-    /// To the next moment behind an event of this kind, or the end.
+    /// To the next moment behind an event of this kind; says whether there is one,
+    /// and stays if not.
     ///
     /// # Errors
     /// As [`go_to`](Session::go_to).
-    pub fn next(&mut self, kind: Kind) -> Result<(), LabError> {
-        self.run(Until {
+    pub fn next(&mut self, kind: Kind) -> Result<bool, LabError> {
+        self.on_until(Until {
             kinds: vec![kind],
             ..Until::default()
-        })?;
-        Ok(())
+        })
+    }
+
+    /// On to the first moment at which what `until` asks for is so, its kinds and
+    /// addresses; says whether there is one, and stays if not. What happens at the
+    /// very end counts, too. If somebody is impatient, or the version's code does not
+    /// come so far, the run stands elsewhere, and the [stop](Session::stop) says so.
+    ///
+    /// # Errors
+    /// As [`go_to`](Session::go_to).
+    pub fn on_until(&mut self, until: Until) -> Result<bool, LabError> {
+        let here = self.stop.position;
+        let told = self.news.len();
+        self.run(until.clone())?;
+        let asked_for = |news: &News| {
+            let kind = event(news).and_then(Kind::of);
+            kind.is_some_and(|kind| until.kinds.contains(&kind))
+        };
+        let mut new = self.news.get(told..).unwrap_or_default().iter();
+        if !self.is_over() || new.any(asked_for) {
+            return Ok(true);
+        }
+        self.go_to(here).map(|()| false)
     }
 
     /// Back to the last moment before this one that was behind an event of this

@@ -4,7 +4,7 @@
 //! The words are made from observations alone: the records of the machine, the
 //! version's own answers, and the state before and after.
 
-use common::trace::{self, Text};
+use common::trace::{self, Text, VcpuName};
 use common::{Exit, Gpr, Symbols, Trap, disassemble, flags};
 use evidence::host::{Frame as HostFrame, Outcome};
 use evidence::session::{Decision, Event, Gone, News, Next, Order, Scene, Stop, What};
@@ -99,11 +99,11 @@ pub fn flag_names(value: u64) -> String {
     }
 }
 
-/// One piece of news, if it is worth a line.
-pub fn news(news: &News, symbols: &Symbols) -> Option<Line> {
+/// One piece of news, if it is worth a line. `name` names vCPUs.
+pub fn news(news: &News, symbols: &Symbols, name: &dyn Fn(VcpuName) -> String) -> Option<Line> {
     match &news.what {
         What::One(frame) => frame_in_words(frame, symbols),
-        What::Many(frame) => host_frame_in_words(frame, symbols),
+        What::Many(frame) => host_frame_in_words(frame, symbols, name),
         What::Decided(decision) => Some((
             match decision {
                 Decision::Ordered { .. } => "you",
@@ -167,9 +167,18 @@ fn frame_in_words(frame: &Frame, symbols: &Symbols) -> Option<Line> {
     }
 }
 
-fn host_frame_in_words(frame: &HostFrame, symbols: &Symbols) -> Option<Line> {
+fn host_frame_in_words(
+    frame: &HostFrame,
+    symbols: &Symbols,
+    name: &dyn Fn(VcpuName) -> String,
+) -> Option<Line> {
     match frame {
-        HostFrame::Record(record) => record_in_words(record, symbols),
+        HostFrame::Record(record) => match record.event {
+            trace::Event::Runs(vcpu) => {
+                Some(("runs", format!("{} on cpu {}", name(vcpu), record.pcpu)))
+            }
+            _ => record_in_words(record, symbols),
+        },
         HostFrame::CarriedOut(done) => {
             let refused = match &done.refused {
                 Some(why) => format!(", refused: {why}"),
@@ -180,7 +189,9 @@ fn host_frame_in_words(frame: &HostFrame, symbols: &Symbols) -> Option<Line> {
         HostFrame::Ended(ended) => {
             Some(("vm", format!("{} has ended: {}", ended.vm, ended.ending)))
         }
-        HostFrame::Violation(wrong) => Some(("wrong", format!("{} {}", wrong.vcpu, wrong.what))),
+        HostFrame::Violation(wrong) => {
+            Some(("wrong", format!("{} {}", name(wrong.vcpu), wrong.what)))
+        }
         HostFrame::Lost(lost) => Some(("wrong", lost.wrong.clone())),
         HostFrame::GivenUp(why) => Some(("stand", given_up(*why))),
         HostFrame::Panic(panic) => Some(("panic", panic_in_words(panic))),

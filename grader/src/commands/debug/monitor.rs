@@ -71,7 +71,8 @@ impl Debugger {
         let stop = self.session.stop();
         let who = stop
             .vcpu
-            .map_or(String::new(), |name| format!(", {name} is about to run"));
+            .map(|name| format!(", {} is about to run", self.session.name_of(name)))
+            .unwrap_or_default();
         let over = if self.session.is_over() {
             ", the run is over"
         } else {
@@ -103,10 +104,9 @@ impl Debugger {
     }
 
     fn news(&self, many: usize) -> String {
-        let symbols = self.session.symbols();
         let news = self.session.news().iter().rev();
         let lines = news.filter_map(|news| {
-            let (who, what) = words::news(news, symbols)?;
+            let (who, what) = self.session.in_words(news)?;
             let time = crate::session::record(news)
                 .map_or(String::new(), |record| record.time.to_string());
             Some(format!("{time:>12}  {who:<7} {what}\n"))
@@ -118,14 +118,15 @@ impl Debugger {
 
     /// Has the virtual CPU do something, and tells what came of it.
     fn order(&mut self, order: Order) -> Result<String, LabError> {
-        let told = self.session.news().len();
-        self.session.order(order)?;
-        let symbols = self.session.symbols();
-        let news = self.session.news().get(told..).unwrap_or_default();
-        let lines = news.iter().filter_map(|news| words::news(news, symbols));
-        Ok(lines
+        let news = self.session.order(order)?;
+        let lines = news.iter().filter_map(|news| self.session.in_words(news));
+        let told: String = lines
             .map(|(who, what)| format!("{who:<7} {what}\n"))
-            .collect())
+            .collect();
+        Ok(match self.session.is_branch() {
+            true => told,
+            false => told + "nothing has changed\n",
+        })
     }
 }
 

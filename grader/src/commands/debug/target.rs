@@ -75,7 +75,7 @@ impl Debugger {
         };
         let place = match self.session.is_over() {
             true => String::from("the run is over"),
-            false => whereabouts(self.session.records()).of(name),
+            false => whereabouts(self.session.news()).of(name),
         };
         format!("vm {} vcpu {}, {place}", name.vm, name.vcpu)
     }

@@ -167,7 +167,7 @@ impl Debugger {
         let mut printed = Printed::default();
         for news in news.get(self.told.min(news.len())..).unwrap_or_default() {
             text += &printed.hear(news);
-            if let Some((who, what)) = words::news(news, self.session.symbols())
+            if let Some((who, what)) = self.session.in_words(news)
                 && ["panic", "stand", "vm", "wrong", "end"].contains(&who)
             {
                 text += &format!("{who}: {what}\n");

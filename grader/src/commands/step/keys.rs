@@ -1,40 +1,17 @@
 //! What each key does.
 
+use super::help::{HELP, HINT, STAYS};
 use super::lost;
 use super::order::Change;
 use super::screen::{KeyCode, KeyEvent, KeyModifiers, Row, Screen, somebody_is_impatient};
-use super::view::{self, LEAST, plain};
+use super::view::{self, plain};
 use crate::error::LabError;
 use crate::interrupt;
+use crate::session::Session;
 use crate::session::number::{no, number};
-use crate::session::{Session, words};
 use common::Time;
 use evidence::session::{Kind, Place, Scene, Until};
 use std::time::Duration;
-
-const HELP: &str = "\
- n  right  space   the next instruction
- p  left           the one before
- t  T              the next trap, the one before
- e  E              the next exit, the one before
- i  I              the next injected interrupt, the one before
- s  S              the next switch of who runs, the one before
- d  D              the next access to a device, the one before
- a  A              on to a symbol or an address, back to it
- g                 go to a time, forwards or back
- /                 on to the next event that has these words
- r                 on to the end; any key stops there
- m                 show memory, and how an address is mapped
- c                 change something, and see what follows:
-                     rax=5   rip=tick   flags=0   [0x5000]=1f 2e
-                     IF=0    inject 32
- l                 leave the change: back to the recorded run
- q                 quit
-
- Stars mark what has changed since the last stop. Going back is exact.";
-
-const HINT: &str =
-    "n next  p back  t trap  e exit  i injection  s switch  g time  a symbol  ? help  q quit";
 
 const KINDS: [Kind; 5] = [
     Kind::Trap,
@@ -54,6 +31,7 @@ pub(super) fn look(mut session: Session, title: &str) -> Result<u8, LabError> {
         title: title.to_string(),
         before: None,
         message: HINT.to_string(),
+        page: None,
     };
     desk.all().map(|()| 0)
 }
@@ -66,6 +44,8 @@ struct Looker {
     /// The guest at the last stop.
     before: Option<Scene>,
     message: String,
+    /// A page of text that is shown instead of the run until a key is pressed.
+    page: Option<Vec<Row>>,
 }
 
 impl Looker {
@@ -93,16 +73,13 @@ impl Looker {
 
     fn show(&mut self) -> Result<(), LabError> {
         let size = self.screen.size();
-        let rows = if size.0 < LEAST.0 || size.1 < LEAST.1 {
-            let (columns, rows) = LEAST;
-            vec![
-                plain(format!("this terminal has {} x {}", size.0, size.1)),
-                plain(format!("make it {columns} x {rows} or larger")),
-                plain(String::from("(q quits)")),
-            ]
-        } else {
-            let before = self.before.as_ref();
-            view::screen(&mut self.session, before, &self.title, &self.message, size)?
+        let rows = match (view::too_small(size), &self.page) {
+            (Some(rows), _) => rows,
+            (None, Some(page)) => page.clone(),
+            (None, None) => {
+                let before = self.before.as_ref();
+                view::screen(&mut self.session, before, &self.title, &self.message, size)?
+            }
         };
         self.screen.show(&rows).map_err(failed)
     }
@@ -136,11 +113,11 @@ impl Looker {
                     self.message = String::from("this is the beginning");
                 }
             }
-            KeyCode::Char('t') => session.next(Kind::Trap)?,
-            KeyCode::Char('e') => session.next(Kind::Exit)?,
-            KeyCode::Char('i') => session.next(Kind::Injection)?,
-            KeyCode::Char('s') => session.next(Kind::Switch)?,
-            KeyCode::Char('d') => session.next(Kind::Device)?,
+            KeyCode::Char('t') => self.next(Kind::Trap)?,
+            KeyCode::Char('e') => self.next(Kind::Exit)?,
+            KeyCode::Char('i') => self.next(Kind::Injection)?,
+            KeyCode::Char('s') => self.next(Kind::Switch)?,
+            KeyCode::Char('d') => self.next(Kind::Device)?,
             KeyCode::Char('T') => self.previous(Kind::Trap)?,
             KeyCode::Char('E') => self.previous(Kind::Exit)?,
             KeyCode::Char('I') => self.previous(Kind::Injection)?,
@@ -172,6 +149,13 @@ impl Looker {
         Ok(true)
     }
 
+    fn next(&mut self, kind: Kind) -> Result<(), LabError> {
+        if !self.session.next(kind)? {
+            self.message = format!("there is none after this moment: {STAYS}");
+        }
+        Ok(())
+    }
+
     fn previous(&mut self, kind: Kind) -> Result<(), LabError> {
         if !self.session.previous(kind)? {
             self.message = String::from("there is none before this moment");
@@ -188,14 +172,23 @@ impl Looker {
         let Some(text) = self.ask(question)? else {
             return Ok(false);
         };
+        let session = &mut self.session;
         let until = Until {
-            addresses: vec![number(&text, &self.session)?],
+            addresses: vec![number(&text, session)?],
             ..Until::default()
         };
+        let (here, was_branch) = (session.stop().position, session.is_branch());
         if !back {
-            self.session.run(until)?;
-        } else if !self.session.back_until(&until)? {
+            if !session.on_until(until)? {
+                self.message = format!("the guest does not come there any more: {STAYS}");
+            }
+        } else if !session.back_until(&until)? {
+            // Back in a branch means back behind its change: there is no way to it again.
             self.message = String::from("the guest was not there before: this is the beginning");
+            if !was_branch {
+                session.go_to(here)?;
+                self.message = format!("the guest was not there before: {STAYS}");
+            }
         }
         Ok(true)
     }
@@ -208,12 +201,12 @@ impl Looker {
             kinds: KINDS.to_vec(),
             ..Until::default()
         };
+        let here = self.session.stop().position;
         while !self.session.is_over() {
             let told = self.session.news().len();
             self.session.run(until.clone())?;
-            let symbols = self.session.symbols();
             let news = self.session.news().get(told..).unwrap_or_default();
-            let found = news.iter().filter_map(|news| words::news(news, symbols));
+            let found = news.iter().filter_map(|news| self.session.in_words(news));
             if found
                 .into_iter()
                 .any(|(who, what)| format!("{who} {what}").contains(&wanted))
@@ -224,7 +217,8 @@ impl Looker {
                 return Ok(true);
             }
         }
-        self.message = format!("'{wanted}' does not happen any more: this is the end");
+        self.session.go_to(here)?;
+        self.message = format!("'{wanted}' does not happen any more: {STAYS}");
         Ok(true)
     }
 
@@ -234,7 +228,14 @@ impl Looker {
         };
         let session = &mut self.session;
         match Change::parse(&text, session)? {
-            Change::Order(order) => session.order(order)?,
+            Change::Order(order) => {
+                let news = session.order(order)?;
+                let told = news.iter().filter_map(|news| session.in_words(news));
+                let answer = told.into_iter().find(|(who, _)| *who == "you");
+                if let Some((_, what)) = answer.filter(|_| !session.is_branch()) {
+                    self.message = format!("{what}; nothing has changed");
+                }
+            }
             Change::Memory(address, bytes) => session.write(Place::Virtual(address), bytes)?,
             Change::Register(register, value) => session.set(register, value)?,
         }
@@ -256,8 +257,11 @@ impl Looker {
         rows.insert(0, Row::default());
         rows.push(Row::default());
         rows.push(plain(String::from(" (any key goes on)")));
-        self.screen.show(&rows).map_err(failed)?;
-        self.key().map(drop)
+        self.page = Some(rows);
+        self.show()?;
+        let key = self.key();
+        self.page = None;
+        key.map(drop)
     }
 
     /// Asks for a line; `None` if nothing is given.

@@ -3,12 +3,16 @@
 //! ```text
 //!  text.rs     a range of moments as plain text
 //!  keys.rs     what each key does                    <- session
+//!    help.rs     what is said about them
 //!    order.rs    what is to be changed, as somebody writes it
 //!    view.rs     what is to be seen, as lines        <- session::words
+//!      layout.rs   makes text fit
 //!    screen.rs   puts lines onto the terminal, and leaves it as it was
 //! ```
 
+mod help;
 mod keys;
+mod layout;
 mod order;
 mod screen;
 mod text;

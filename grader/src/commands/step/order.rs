@@ -36,7 +36,9 @@ impl Change {
             .strip_prefix('[')
             .and_then(|rest| rest.strip_suffix(']'));
         Ok(match (what, place) {
-            ("IF", _) => Change::Order(Order::SetInterrupts(number(value, session)? != 0)),
+            (name, _) if name.eq_ignore_ascii_case("IF") => {
+                Change::Order(Order::SetInterrupts(number(value, session)? != 0))
+            }
             (_, Some(place)) => Change::Memory(number(place, session)?, bytes(value)?),
             _ => Change::Register(register(what)?, number(value, session)?),
         })
@@ -53,7 +55,7 @@ fn bytes(text: &str) -> Result<Vec<u8>, LabError> {
 }
 
 fn register(name: &str) -> Result<Register, LabError> {
-    match (general(name), name) {
+    match (general(name), &*name.to_ascii_lowercase()) {
         (Some(general), _) => Ok(Register::General(general)),
         (None, "rip") => Ok(Register::Rip),
         (None, "flags") => Ok(Register::Flags),
@@ -70,6 +72,7 @@ mod tests {
     fn registers_are_known_by_their_names_and_others_refused() {
         assert_eq!(register("r15").unwrap(), Register::General(Gpr::R15));
         assert_eq!(register("rip").unwrap(), Register::Rip);
+        assert_eq!(register("RIP").unwrap(), Register::Rip);
         let error = register("eax").unwrap_err();
         assert!(error.to_string().contains("'eax': is no register"));
     }

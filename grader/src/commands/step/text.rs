@@ -46,7 +46,7 @@ pub(super) fn show(session: &mut Session, from: Time, to: Time) -> Result<u8, La
     if session.is_over() {
         tell(session, told);
         let failed = session.news().iter().any(|news| {
-            let told = words::news(news, session.symbols());
+            let told = session.in_words(news);
             told.is_some_and(|(who, _)| ["panic", "stand"].contains(&who))
         });
         return Ok(u8::from(failed));
@@ -63,7 +63,7 @@ fn line(session: &Session, before: &Stop, changed: &[String]) {
     let place = symbols.place(scene.registers.rip).to_string();
     let instruction = words::instruction(scene, symbols);
     let who = before.vcpu.map_or(String::new(), |name| {
-        format!("cpu {} {:<12}  ", before.pcpu, name.to_string())
+        format!("cpu {} {:<12}  ", before.pcpu, session.name_of(name))
     });
     let moment = format!(
         "{:>12}  {who}{place:<20}  {:<6}  {instruction:<34}  {}",
@@ -102,10 +102,7 @@ fn before_delivery(scene: &Scene, news: &[News]) -> Scene {
 /// What happened since so many news, each on a line.
 fn tell(session: &Session, told: usize) -> usize {
     let news = &session.news()[told.min(session.news().len())..];
-    for (who, what) in news
-        .iter()
-        .filter_map(|news| words::news(news, session.symbols()))
-    {
+    for (who, what) in news.iter().filter_map(|news| session.in_words(news)) {
         say!("{:>14}{who:<7} {what}", "");
     }
     session.news().len()
