@@ -10,6 +10,7 @@ mod bench;
 mod failure;
 mod host_run;
 mod interrupts;
+mod misstep;
 mod naps;
 pub mod on_kvm;
 mod orders;
