@@ -65,11 +65,14 @@ impl Sources {
         if !open.is_empty() {
             return open;
         }
+        let parts = self.parts(exercise).into_iter();
+        parts.map(|place| self.documented(place)).collect()
+    }
+
+    /// The headings of `exercise`: there is one for each of its parts.
+    fn parts(&self, exercise: &str) -> Vec<Place> {
         let heading = format!("# Exercise {exercise}:");
         self.lines(|line| line.trim_start().starts_with("///") && line.contains(&heading))
-            .into_iter()
-            .map(|place| self.documented(place))
-            .collect()
     }
 
     /// The holes of `exercise` that are still open.
@@ -80,6 +83,17 @@ impl Sources {
             let stops = !line.starts_with("//") && line.contains(&stub);
             stops || is_quiet_hole(line, exercise)
         })
+    }
+
+    /// Those of `exercises` that may be the reason of a mistake: where nothing has
+    /// been written yet nothing is wrong. All, if that is so of all.
+    pub fn suspects(&self, exercises: Vec<String>) -> Vec<String> {
+        let is_begun = |exercise: &&String| self.holes(exercise).len() < self.parts(exercise).len();
+        let begun: Vec<_> = exercises.iter().filter(is_begun).cloned().collect();
+        match begun.is_empty() {
+            true => exercises,
+            false => begun,
+        }
     }
 
     /// The first of `exercises` that has an open hole which stops nobody: nothing
@@ -141,6 +155,20 @@ mod tests {
     fn sources() -> Sources {
         let text = "/// Does it.\n///\n/// # Exercise v1-E3: time\n///\n/// More.\n#[inline]\nfn f() {\n    todo!(\"v1-E4: x\")\n}\n// STUB: todo!(\"v1-E3: y\")\n";
         Sources(vec![(String::from("a.rs"), text.to_string())])
+    }
+
+    #[test]
+    fn an_exercise_that_was_not_begun_is_not_suspected_beside_one_that_was() {
+        let begun = "/// # Exercise v1-E3: time (first half)\nfn f() {}\n/// # Exercise v1-E3: time (second half)\nfn g() {\n    todo!(\"v1-E3: g\")\n}\n";
+        let open = "/// # Exercise v1-E4: ports\nfn h() {\n    todo!(\"v1-E4: h\")\n}\n";
+        let files = [("a.rs", begun), ("b.rs", open)];
+        let sources = Sources(files.map(|(name, text)| (name.into(), text.into())).into());
+        let suspects = |names: &[&str]| {
+            let names = names.iter().map(ToString::to_string);
+            sources.suspects(names.collect())
+        };
+        assert_eq!(suspects(&["v1-E3", "v1-E4"]), ["v1-E3"]);
+        assert_eq!(suspects(&["v1-E4"]), ["v1-E4"]);
     }
 
     fn lines(places: Vec<Place>) -> Vec<usize> {

@@ -187,32 +187,59 @@ impl CheckVerdict {
     }
 }
 
+/// Verdicts for the tests of those who show them.
 #[cfg(test)]
-mod tests {
+pub(crate) mod testing {
     use super::*;
 
-    fn verdict(outcome: Outcome, compiles: bool) -> Verdict {
-        let check = CheckVerdict {
-            name: "check".into(),
+    /// A version with these checks.
+    pub(crate) fn stage(name: &'static str, checks: Vec<CheckVerdict>) -> StageVerdict {
+        StageVerdict {
+            stage: name.into(),
+            title: "a title".into(),
+            engine: "interp".into(),
+            compiles: true,
+            diagnostics: None,
+            points: 0,
+            of: 100,
+            skipped: 0,
+            announced: Announced::default(),
+            checks,
+            first_hole: None,
+        }
+    }
+
+    /// A check, and the exercise that it waits for.
+    pub(crate) fn check(
+        name: &'static str,
+        outcome: Outcome,
+        not_yet: Option<&str>,
+    ) -> CheckVerdict {
+        let failure = FailureReport {
+            not_yet: not_yet.map(String::from),
+            ..FailureReport::default()
+        };
+        CheckVerdict {
+            name: name.into(),
             tests: "something".into(),
             points: 0,
             of: 10,
             outcome,
             reason: None,
-            failure: None,
-        };
+            failure: (outcome == Outcome::Fail).then_some(failure),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(outcome: Outcome, compiles: bool) -> Verdict {
+        let check = testing::check("check", outcome, None);
         let stage = StageVerdict {
-            stage: "v1".into(),
-            title: "kernel only".into(),
-            engine: "kvm".into(),
             compiles,
-            diagnostics: None,
-            points: 0,
-            of: 0,
-            skipped: 10,
-            announced: Announced::default(),
-            checks: vec![check],
-            first_hole: None,
+            ..testing::stage("v1", vec![check])
         };
         Verdict {
             schema: SCHEMA,

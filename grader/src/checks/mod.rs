@@ -10,6 +10,7 @@ mod bench;
 mod failure;
 mod host_run;
 mod interrupts;
+mod misstep;
 mod naps;
 pub mod on_kvm;
 mod orders;
@@ -34,6 +35,19 @@ use crate::error::LabError;
 use crate::exercises::Exercise;
 use crate::stages::Stage;
 use crate::suggest;
+
+/// The checks that run the guests of the versions below again. A mistake in one of
+/// those versions may be the reason why they fail.
+const OF_THE_VERSIONS_BELOW: [&str; 3] = [
+    "version-1-still-runs",
+    "versions-before-still-run",
+    "older-guests-run-as-before",
+];
+
+/// Whether the check of this name runs the guests of the versions below.
+pub fn is_of_the_versions_below(check: &str) -> bool {
+    OF_THE_VERSIONS_BELOW.contains(&check)
+}
 
 /// One check.
 #[derive(Clone, Copy)]
@@ -101,6 +115,15 @@ mod tests {
 
     fn courses() -> impl Iterator<Item = Course> {
         STAGES.iter().filter_map(Course::of)
+    }
+
+    #[test]
+    fn no_version_runs_older_guests_without_one_below_it() {
+        for name in OF_THE_VERSIONS_BELOW {
+            assert!(v1::COURSE.check(name).is_err(), "{name}");
+            let mut later = courses().skip(1);
+            assert!(later.any(|course| course.check(name).is_ok()), "{name}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One run, with what its guest should have done.
 
 use super::failure::step;
+use super::misstep::Misstep;
 use super::{Failure, Problem};
 use crate::fate::Fate;
 use crate::guest::Guest;
@@ -185,23 +186,48 @@ impl Run {
             return Ok(());
         };
         let (line, expected, got) = text::differing_lines(wanted, seen, at);
+        if at == seen.len() && self.fate.not_yet().is_some() {
+            return Err(self
+                .failed(format!("console line {line}: {expected}"))
+                .into());
+        }
+        let record = self.console_record(at);
+        if let Some(failure) = self.misstep(record) {
+            return Err(failure.into());
+        }
         let failure = self.failure(
             format!("console line {line}: {expected}"),
             format!("console line {line}: {got}"),
-            self.console_record(at),
+            record,
         );
         let thought = text::thought_of_console(wanted, seen, at).unwrap_or(self.about_a_line);
         Err(failure.thought(thought).into())
     }
 
-    /// A failure because of what became of the run: not what was `expected`.
+    /// A failure because of what became of the run: not what was `expected`, or
+    /// else the misstep that led there.
     pub fn failed(&self, expected: impl Into<String>) -> Failure {
+        if let Some(failure) = self.misstep(None) {
+            return failure;
+        }
         let mut failure = self.failure(expected, self.fate.to_string(), None);
         if let Some(exercise) = self.fate.not_yet() {
             failure.not_yet = Some(exercise.to_string());
             failure = failure.by(exercise);
         }
         failure.thought(text::thought(&self.fate))
+    }
+
+    /// The guest's first misstep, if there is one before record number `at`, or
+    /// before the end: what comes after it tells less.
+    fn misstep(&self, at: Option<usize>) -> Option<Failure> {
+        let misstep = Misstep::first(self.records())?;
+        let failure = misstep.told(self);
+        let failure = match self.stage {
+            "v1" => failure.by(misstep.exercise()),
+            _ => failure,
+        };
+        at.is_none_or(|at| misstep.at < at).then_some(failure)
     }
 
     /// A failure that begins at record number `at`, or else at the end.

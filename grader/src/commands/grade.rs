@@ -1,5 +1,6 @@
 //! `cargo lab grade`: what is right, what is not, where and why.
 
+use super::next::{Below, mistakes, next};
 use super::paint::Paint;
 use super::say::{self, say};
 use crate::cli::GradeArguments;
@@ -30,7 +31,7 @@ pub(super) fn grade(workspace: &Workspace, arguments: &GradeArguments) -> Result
     let verdict = grading.run(workspace, |progress| follow(paint, progress))?;
     kept.keep(&verdict, &grading)?;
     for stage in &verdict.stages {
-        details(paint, stage, usize::MAX);
+        details(paint, stage, &Below::of(stage, &kept), usize::MAX);
     }
     Ok(verdict.exit_code())
 }
@@ -71,7 +72,7 @@ fn word(paint: Paint, check: &CheckVerdict) -> String {
 
 /// What there is to say about a version after its checks; of those that failed
 /// only the first `failures` are told.
-pub(super) fn details(paint: Paint, stage: &StageVerdict, failures: usize) {
+pub(super) fn details(paint: Paint, stage: &StageVerdict, below: &Below, failures: usize) {
     if let Some(diagnostics) = &stage.diagnostics {
         say!("{}", diagnostics.trim_end());
     }
@@ -84,17 +85,19 @@ pub(super) fn details(paint: Paint, stage: &StageVerdict, failures: usize) {
     for reason in reasons {
         say!("\nchecks could not be made: {reason}");
     }
-    let failed = stage.checks.iter().filter(|check| !check.is_not_yet());
+    let failed = mistakes(stage, below).into_iter();
     let failed = failed.filter_map(|check| Some((check, check.failure.as_ref()?)));
     for (turn, (check, failure)) in failed.take(failures).enumerate() {
         say!("");
         match turn < IN_FULL {
-            true => explain(paint, stage, check, failure),
+            true => explain(paint, stage, below, check, failure),
             false => mention(paint, stage, check, failure),
         }
     }
     say!("\n{}", total(stage));
-    next(paint, stage);
+    for line in next(paint, stage, below) {
+        say!("{line}");
+    }
 }
 
 /// The points, and what they were given for.
@@ -144,12 +147,24 @@ fn mention(paint: Paint, stage: &StageVerdict, check: &CheckVerdict, failure: &F
     row("more", &failure.again);
 }
 
-fn explain(paint: Paint, stage: &StageVerdict, check: &CheckVerdict, failure: &FailureReport) {
+fn explain(
+    paint: Paint,
+    stage: &StageVerdict,
+    below: &Below,
+    check: &CheckVerdict,
+    failure: &FailureReport,
+) {
     title(paint, stage, check);
     row("tests", &check.tests);
     row("expected", &failure.expected);
     row("seen", &failure.seen);
     block(&[&failure.moments, &failure.registers]);
+    if let Some(below) = below.suspect(check) {
+        row(
+            "where",
+            &format!("perhaps in {below}: cargo lab grade {below}"),
+        );
+    }
     for decides in &failure.places {
         row(
             "where",
@@ -172,7 +187,7 @@ fn explain(paint: Paint, stage: &StageVerdict, check: &CheckVerdict, failure: &F
 }
 
 /// Places as `folder/a.rs:3, :9, b.rs:7`: what was said is not said again.
-fn places(all: &[String]) -> String {
+pub(super) fn places(all: &[String]) -> String {
     let mut text = String::new();
     let (mut folder, mut file) = ("", "");
     for place in all {
@@ -204,48 +219,6 @@ fn block(blocks: &[&[String]]) {
     if !told.is_empty() {
         say!("");
     }
-}
-
-/// The next hole, once for all the checks that wait for it.
-fn next(paint: Paint, stage: &StageVerdict) {
-    let is_wrong = |check: &&CheckVerdict| check.outcome == Outcome::Fail && !check.is_not_yet();
-    if let Some(wrong) = stage.checks.iter().find(is_wrong) {
-        say!("next: mend {} (see its report above)", wrong.name);
-        return;
-    }
-    let waiting: Vec<_> = stage
-        .checks
-        .iter()
-        .filter(|check| check.is_not_yet())
-        .collect();
-    let failures = || waiting.iter().filter_map(|check| check.failure.as_ref());
-    // Code may run into a later hole before an earlier one.
-    let first = stage.first_hole.as_ref().map(|hole| &hole.exercise);
-    let reached = failures().filter_map(|failure| failure.not_yet.as_ref());
-    let Some(exercise) = reached
-        .min()
-        .map(|reached| first.unwrap_or(reached).min(reached))
-    else {
-        if stage.points == 100 {
-            say!("next: `cargo lab` shows where you are");
-        }
-        return;
-    };
-    if !exercise.starts_with(&*stage.stage) {
-        let below = exercise.split('-').next().unwrap_or_default();
-        say!("next: {} first, in the version below", paint.open(exercise));
-        say!("      cargo lab grade {below}");
-        return;
-    }
-    let decides = failures()
-        .flat_map(|failure| &failure.places)
-        .chain(&stage.first_hole)
-        .find(|decides| decides.exercise == *exercise);
-    let place = decides
-        .map(|decides| places(&decides.places))
-        .unwrap_or_default();
-    say!("next: {} {place}", paint.open(exercise));
-    say!("      cargo lab hint {exercise}");
 }
 
 #[cfg(test)]

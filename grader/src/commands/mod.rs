@@ -11,6 +11,7 @@ mod grade;
 mod handout;
 mod hint;
 mod list;
+mod next;
 mod overview;
 mod paint;
 mod predict;

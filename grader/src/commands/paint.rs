@@ -12,6 +12,12 @@ impl Paint {
         Paint(std::io::stdout().is_terminal() && wanted())
     }
 
+    /// For who looks at the words alone.
+    #[cfg(test)]
+    pub(super) fn plain() -> Paint {
+        Paint(false)
+    }
+
     /// Whether somebody watches: then lines may be rewritten, too.
     pub(super) fn is_on(self) -> bool {
         self.0

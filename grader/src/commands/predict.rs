@@ -108,8 +108,11 @@ fn put(quiz: &Quiz, shown: &str, arguments: &PredictArguments) {
 fn tell(quiz: &Quiz, marked: &[Marked<'_>], shown: &str) -> u8 {
     let Quiz { stage, seed, .. } = quiz;
     say!("{} {}: {shown}, seed {seed}\n", stage.name, stage.title);
-    for (one, number) in marked.iter().zip(1..) {
-        tell_one(stage, one, number);
+    for (at, one) in marked.iter().enumerate() {
+        match &one.mark {
+            Mark::NoProof(why) => tell_no_proof(marked, at, why),
+            _ => tell_one(one, at + 1),
+        }
     }
     let number = |counts: fn(&Mark) -> bool| {
         let counted = marked.iter().filter(|one| counts(&one.mark));
@@ -126,6 +129,12 @@ fn tell(quiz: &Quiz, marked: &[Marked<'_>], shown: &str) -> u8 {
         .collect();
     let answers = count(right + wrong, "answer");
     say!("\n{right} of {answers} right{}", more.concat());
+    if no_proof > 0 {
+        say!(
+            "First `cargo lab grade {}`, until what was seen there is mended.",
+            stage.name
+        );
+    }
     if right + wrong > 0 {
         say!(
             "The traces are of your own version: whether it is right, says `cargo lab grade {}`.",
@@ -135,10 +144,35 @@ fn tell(quiz: &Quiz, marked: &[Marked<'_>], shown: &str) -> u8 {
     u8::from(wrong + no_proof > 0)
 }
 
-fn tell_one(stage: &Stage, one: &Marked<'_>, number: usize) {
+/// Says why a run proves nothing, once for all the questions of which that is true.
+fn tell_no_proof(marked: &[Marked<'_>], at: usize, why: &str) {
+    let is_same = |one: &Marked<'_>| matches!(&one.mark, Mark::NoProof(other) if other == why);
+    if marked[..at].iter().any(is_same) {
+        return;
+    }
+    let same = marked.iter().zip(1..).filter(|(one, _)| is_same(one));
+    let (kinds, numbers): (Vec<_>, Vec<_>) = same
+        .map(|(one, number): (_, usize)| (one.question.kind, number.to_string()))
+        .unzip();
+    let word = Paint::stdout().bad("no proof ");
+    let counts = match numbers.len() {
+        1 => "this run does not count",
+        _ => "these runs do not count",
+    };
+    say!(
+        "{}. {word}  {}: {counts}",
+        numbers.join(", "),
+        kinds.join(", ")
+    );
+    row("seen", why);
+    row("look", &marked[at].look);
+}
+
+fn tell_one(one: &Marked<'_>, number: usize) {
     let paint = Paint::stdout();
     let kind = one.question.kind;
     match &one.mark {
+        Mark::NoProof(_) => return, // told together
         Mark::Open => {
             say!("{number}. {}  {kind}", paint.open("open     "));
             return;
@@ -160,15 +194,6 @@ fn tell_one(stage: &Stage, one: &Marked<'_>, number: usize) {
                 row(&truth.answer.to_string(), &sentences[index]);
             }
             row("why", &truth.why);
-        }
-        Mark::NoProof(why) => {
-            let word = paint.bad("no proof ");
-            say!("{number}. {word}  {kind}: this run does not count");
-            row("seen", why);
-            row(
-                "first",
-                &format!("`cargo lab grade {}` until that is mended", stage.name),
-            );
         }
         Mark::NotSeen => {
             let word = paint.open("not seen ");

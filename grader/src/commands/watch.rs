@@ -4,6 +4,7 @@
 //! code does, or does not, this goes on until Ctrl-C.
 
 use super::grade::{details, line, total};
+use super::next::Below;
 use super::paint::Paint;
 use super::saves::{Save, Saves};
 use super::say::say;
@@ -151,7 +152,8 @@ impl<'a> Watch<'a> {
             self.pending.remove(&number);
             let before = self.last.get(&number);
             if is_first {
-                details(self.screen.paint, &verdict, 1);
+                let below = Below::of(&verdict, &Kept::look(self.workspace)?);
+                details(self.screen.paint, &verdict, &below, 1);
             } else {
                 say!("\n{}", total(&verdict));
             }
@@ -204,24 +206,79 @@ fn is_whole(verdict: &StageVerdict) -> bool {
 
 /// What is not as it was the time before.
 fn say_changes(paint: Paint, before: &StageVerdict, now: &StageVerdict) {
-    let passes = |verdict: &StageVerdict, name: &str| {
-        let mut checks = verdict.checks.iter();
-        checks.any(|check| check.name == name && check.outcome == Outcome::Pass)
-    };
-    let names = now.checks.iter().map(|check| &*check.name);
-    let (passing, failing): (Vec<_>, Vec<_>) = names
-        .filter(|name| passes(now, name) != passes(before, name))
-        .partition(|name| passes(now, name));
-    let points = format!("{} → {} points", before.points, now.points);
-    if passing.is_empty() && failing.is_empty() {
+    let changes = changes(paint, before, now);
+    if changes.is_empty() {
         say!("\nsince the time before: no check comes out differently");
         return;
     }
-    say!("\nsince the time before: {points}");
-    for name in passing {
-        say!("  {} {name}", paint.good("passes now  "));
+    let (from, to) = (before.points, now.points);
+    say!("\nsince the time before: {from} → {to} points");
+    for change in changes {
+        say!("  {change}");
     }
-    for name in failing {
-        say!("  {} {name}", paint.bad("fails now   "));
+}
+
+/// A line for each check that comes out differently, the good news first.
+fn changes(paint: Paint, before: &StageVerdict, now: &StageVerdict) -> Vec<String> {
+    let outcome_before = |name: &str| {
+        let mut checks = before.checks.iter();
+        let check = checks.find(|check| check.name == name)?;
+        Some((check.outcome, check.is_not_yet()))
+    };
+    let is_changed = |check: &&CheckVerdict| {
+        outcome_before(&check.name) != Some((check.outcome, check.is_not_yet()))
+    };
+    let mut changed: Vec<_> = now.checks.iter().filter(is_changed).collect();
+    changed.sort_by_key(|check| (check.outcome != Outcome::Pass, !check.is_not_yet()));
+    let passed =
+        |name: &str| outcome_before(name).is_some_and(|(outcome, _)| outcome == Outcome::Pass);
+    let line = |check: &CheckVerdict| {
+        let name = &check.name;
+        match (check.outcome, hole(check)) {
+            (Outcome::Pass, _) => format!("{} {name}", paint.good("passes now  ")),
+            (_, Some(hole)) if !passed(name) => {
+                let word = paint.open("waits now   ");
+                format!("{word} {name} is no mistake any more: waits for {hole}")
+            }
+            _ => format!("{} {name}", paint.bad("fails now   ")),
+        }
+    };
+    changed.into_iter().map(line).collect()
+}
+
+/// The exercise that a check waits for.
+fn hole(check: &CheckVerdict) -> Option<&str> {
+    check.failure.as_ref()?.not_yet.as_deref()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::testing;
+
+    /// A verdict with one check.
+    fn verdict(outcome: Outcome, not_yet: Option<&str>) -> StageVerdict {
+        testing::stage(
+            "v1",
+            vec![testing::check("console-is-right", outcome, not_yet)],
+        )
+    }
+
+    #[test]
+    fn a_mistake_that_was_mended_up_to_the_next_hole_is_a_difference_and_so_is_the_way_back() {
+        let wrong = verdict(Outcome::Fail, None);
+        let waits = verdict(Outcome::Fail, Some("v1-E4"));
+        let right = verdict(Outcome::Pass, None);
+        let change = |before, now| changes(Paint::plain(), before, now).concat();
+        assert_eq!(
+            change(&wrong, &waits),
+            "waits now    console-is-right is no mistake any more: waits for v1-E4"
+        );
+        let fails = "fails now    console-is-right";
+        for (before, now) in [(&waits, &wrong), (&right, &wrong), (&right, &waits)] {
+            assert_eq!(change(before, now), fails);
+        }
+        assert_eq!(change(&waits, &right), "passes now   console-is-right");
+        assert_eq!(change(&waits, &waits), "");
     }
 }

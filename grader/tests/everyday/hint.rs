@@ -1,6 +1,6 @@
 //! `hint` says how it fails.
 
-use super::support::{changes, sources, stage};
+use super::support::{changes, sources};
 use super::*;
 use std::path::Path;
 
@@ -93,4 +93,13 @@ fn the_next_exercise_is_the_one_with_the_mistake_and_none_before_it() {
     let (code, hint, said) = run(&mut lab(&scratch, &["hint"]));
     assert_eq!(code, Some(0), "{said}");
     assert!(hint.starts_with("v1-E4 "), "{hint}");
+}
+
+/// What the guest computes behind such a mistake is nonsense, and tells nothing.
+#[test]
+fn a_guest_that_goes_on_beside_an_instruction_is_seen_where_it_does() {
+    let scratch = mistaken("v1", "out-is-skipped-too-far");
+    let (_, hint, said) = run(&mut lab(&scratch, &["hint", "v1-E4"]));
+    assert!(hint.contains("fails:"), "{hint}{said}");
+    assert!(hint.contains("and that instruction ends at"), "{hint}");
 }

@@ -8,12 +8,13 @@ mod watch;
 
 use lab::handout::Handout;
 use lab::markers;
+use lab::predict::{Form, Quiz};
 use lab::workspace::Workspace;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use support::scratch::Scratch;
-use support::workspace;
+use support::{stage, workspace};
 
 /// A tree of which nothing is known.
 fn fresh(from: &Workspace) -> Scratch {
@@ -149,4 +150,28 @@ fn what_is_open_in_a_version_below_comes_first() {
     assert_eq!(code, Some(1), "{said}");
     let next = "next: v1-E1 first, in the version below";
     assert!(shown.contains(next), "{shown}");
+}
+
+#[test]
+fn what_keeps_all_predictions_from_being_proved_is_said_once() {
+    let scratch = handed_out();
+    let asked = run(&mut lab(&scratch, &["predict", "v1", "--seed", "7"]));
+    assert_eq!(asked.0, Some(0), "{asked:?}");
+    let quiz = Quiz::of(stage("v1"), 7);
+    let mut sheet = text(&scratch, "predictions/v1.txt");
+    for (question, number) in quiz.questions.iter().zip(1..) {
+        let answer = match &question.form {
+            Form::Number { .. } => "1",
+            Form::Name(names) => names[0].name,
+            Form::Choice(_) => "a",
+        };
+        let blank = format!("answer {number}:\n");
+        sheet = sheet.replace(&blank, &format!("answer {number}: {answer}\n"));
+    }
+    scratch.write("predictions/v1.txt", &sheet);
+    let (code, told, said) = run(&mut lab(&scratch, &["predict", "v1"]));
+    assert_eq!(code, Some(1), "{said}");
+    assert_eq!(told.matches("v1-E1").count(), 1, "{told}");
+    assert_eq!(told.matches("cargo lab grade v1").count(), 1, "{told}");
+    assert!(told.contains("1, 2, 3, 4, 5, 6. no proof"), "{told}");
 }

@@ -18,7 +18,7 @@
 //! | exercise | what to build | where |
 //! | --- | --- | --- |
 //! | v1-E1 | prepare the context | [`prepare`](mod@prepare) |
-//! | v1-E2 | enter and dispatch | [`virtual_cpu`], [`kernel_only`] |
+//! | v1-E2 | enter and dispatch | [`virtual_cpu`] |
 //! | v1-E3 | the timer's exit loses nothing | [`virtual_cpu`], [`monitor`] |
 //! | v1-E4 | port access | [`kernel_only`], [`monitor`] |
 //! | v1-E5 | halt | [`kernel_only`], [`monitor`] |

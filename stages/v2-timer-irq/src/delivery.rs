@@ -222,7 +222,9 @@ fn makes_double_fault(first: Fault, second: Fault) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{HANDLERS, IDT, INTERRUPT_GATE, TRAP_GATE, booted, set_gate};
     use common::PageFaultCode;
+    use common::boot::selectors::KERNEL_CODE;
 
     const PAGE_FAULT: Fault = Fault::PageFault {
         code: PageFaultCode(0),
@@ -232,6 +234,64 @@ mod tests {
         unimplemented: false,
     };
     const PROTECTION: Fault = Fault::GeneralProtection(0);
+
+    /// The gate of vector 14 whose flags and type are `kind`, in a table of 64.
+    fn gate(kind: u64) -> Result<Gate, Fault> {
+        let (mut context, core) = booted();
+        set_gate(&mut context, 14, kind, KERNEL_CODE);
+        Gate::of(Event::Interrupt(14), core.handlers, &context)
+    }
+
+    #[test]
+    fn a_gate_is_read_from_its_sixteen_bytes() {
+        let (mut context, core) = booted();
+        let slot = IDT + 14 * 16;
+        context
+            .write(slot, Size::Qword, 0x4455_ee05_6677_8899)
+            .unwrap();
+        context.write(slot + 8, Size::Qword, 0xffff_8123).unwrap();
+        let expected = Gate {
+            handler: 0xffff_8123_4455_8899,
+            selector: 0x6677,
+            stack: 5,
+            privilege: 3,
+            closes_interrupts: true,
+        };
+        let read = Gate::of(Event::Interrupt(14), core.handlers, &context);
+        assert_eq!(read, Ok(expected));
+    }
+
+    #[test]
+    fn a_gate_for_interrupts_closes_them_and_a_gate_for_traps_does_not() {
+        for (kind, closes_interrupts) in [(INTERRUPT_GATE, true), (TRAP_GATE, false)] {
+            let gate = gate(kind).unwrap();
+            assert_eq!(gate.closes_interrupts, closes_interrupts);
+            assert_eq!(gate.handler, HANDLERS + 14);
+        }
+    }
+
+    #[test]
+    fn a_gate_that_is_absent_of_another_type_or_behind_the_limit_is_a_fault() {
+        let code = error_code(Event::Interrupt(14));
+        assert_eq!(gate(0x0e), Err(Fault::SegmentNotPresent(code)));
+        for kind in [0x00, 0x8c, 0x9e] {
+            assert_eq!(gate(kind), Err(Fault::GeneralProtection(code)), "{kind:#x}");
+        }
+        let (context, core) = booted();
+        let mut handlers = core.handlers;
+        handlers.limit = 15 * 16 - 2;
+        let cut = Gate::of(Event::Interrupt(14), handlers, &context);
+        assert_eq!(cut, Err(Fault::GeneralProtection(code)));
+    }
+
+    #[test]
+    fn a_gate_to_a_handler_whose_address_is_not_canonical_is_a_fault() {
+        let (mut context, core) = booted();
+        let high = IDT + 14 * 16 + 8;
+        context.write(high, Size::Qword, 0x8000).unwrap();
+        let read = Gate::of(Event::Interrupt(14), core.handlers, &context);
+        assert_eq!(read, Err(Fault::GeneralProtection(0)));
+    }
 
     /// What comes of `second` while `first` is being delivered.
     fn raised(first: Fault, second: Fault) -> Next {

@@ -125,6 +125,33 @@ mod tests {
         interrupts
     }
 
+    /// Looks at the bits themselves: what they mean to an interrupt is v2-E3.
+    fn bits(interrupts: &Interrupts) -> (bool, bool) {
+        (interrupts.open, interrupts.shadow)
+    }
+
+    #[test]
+    fn the_flag_opens_with_a_shadow_and_closes_without_one() {
+        let mut interrupts = Interrupts::default();
+        interrupts.open_after_next();
+        assert_eq!(bits(&interrupts), (true, true));
+        interrupts.open_after_next();
+        assert_eq!(
+            bits(&interrupts),
+            (true, false),
+            "no shadow when already open"
+        );
+        interrupts.close();
+        assert_eq!(bits(&interrupts), (false, false));
+        interrupts.open_after_next();
+        interrupts.close();
+        assert_eq!(
+            bits(&interrupts),
+            (false, false),
+            "nothing is left to shadow"
+        );
+    }
+
     #[test]
     fn a_guest_is_not_interrupted_before_it_opens_interrupts() {
         assert_eq!(Interrupts::default().inject(32), Err(NotReady));

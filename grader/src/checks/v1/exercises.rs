@@ -39,7 +39,7 @@ pub(super) const EXERCISES: &[Exercise] = &[
             "Two places: `time_left` makes a budget of a deadline, `Exit::Deadline` in the monitor \
              makes the next deadline. Look at what `HostTimer::tick` returns, and at what the \
              deadline is before and after it was called.",
-            "`until.since(pcpu.now)` is the budget; 0 of it means `Exit::Deadline` without an \
+            "`until.since(now)` is the budget; 0 of it means `Exit::Deadline` without an \
              entry. In the monitor call `host.tick(pcpu.now)`, and end with `Ending::OutOfTime` \
              when it says `Tick::LimitReached`.",
         ],
