@@ -103,3 +103,15 @@ fn a_guest_that_goes_on_beside_an_instruction_is_seen_where_it_does() {
     assert!(hint.contains("fails:"), "{hint}{said}");
     assert!(hint.contains("and that instruction ends at"), "{hint}");
 }
+
+#[test]
+fn a_mistake_below_that_shows_in_older_guests_is_looked_for_below() {
+    let scratch = mistaken("v1", "out-is-skipped-too-far");
+    let (code, shown, said) = run(&mut lab(&scratch, &["grade", "v2"]));
+    assert_eq!(code, Some(1), "{said}");
+    let (_, next) = shown.split_once("next: ").expect("what is next");
+    assert!(next.starts_with("version-1-still-runs fails"), "{shown}");
+    assert!(next.trim_end().ends_with("cargo lab grade v1"), "{shown}");
+    let (_, report) = shown.split_once("v2 · ").expect("a report");
+    assert!(report.starts_with("version-1-still-runs"), "{shown}");
+}
