@@ -4,20 +4,16 @@
 //! The words are made from observations alone: the records of the machine, the
 //! version's own answers, and the state before and after.
 
-use common::trace::{self, Text, VcpuName};
-use common::{Exit, Gpr, Symbols, Trap, disassemble, flags};
-use evidence::host::{Frame as HostFrame, Outcome};
-use evidence::session::{Decision, Event, Gone, News, Next, Order, Scene, Stop, What};
-use evidence::{Frame, GivenUp, Panic};
-use std::collections::BTreeMap;
+mod decision;
+mod news;
+mod printed;
+
+use common::{Gpr, Symbols, disassemble, flags};
+use evidence::session::{Gone, Scene, Stop};
 
 pub use super::pages::page;
-
-/// No instruction is longer.
-const LONGEST: u64 = 15;
-
-/// A line of news: who did it, and what.
-pub type Line = (&'static str, String);
+pub use news::{Line, news};
+pub use printed::Printed;
 
 /// The instruction that comes next.
 pub fn instruction(scene: &Scene, symbols: &Symbols) -> String {
@@ -99,239 +95,6 @@ pub fn flag_names(value: u64) -> String {
     }
 }
 
-/// One piece of news, if it is worth a line. `name` names vCPUs.
-pub fn news(news: &News, symbols: &Symbols, name: &dyn Fn(VcpuName) -> String) -> Option<Line> {
-    match &news.what {
-        What::One(frame) => frame_in_words(frame, symbols),
-        What::Many(frame) => host_frame_in_words(frame, symbols, name),
-        What::Decided(decision) => Some((
-            match decision {
-                Decision::Ordered { .. } => "you",
-                _ => "vmm",
-            },
-            decision_in_words(*decision, symbols)?,
-        )),
-    }
-}
-
-/// What guests print, line by line if there are many: then it is said whose it is.
-#[derive(Default)]
-pub struct Printed {
-    /// What each VM has begun and not ended.
-    begun: BTreeMap<u32, Vec<u8>>,
-}
-
-impl Printed {
-    /// What can be shown after this piece of news.
-    pub fn hear(&mut self, news: &News) -> String {
-        match &news.what {
-            What::One(Frame::Console(bytes)) => String::from_utf8_lossy(&bytes.0).into_owned(),
-            What::Many(HostFrame::Console { vm, bytes }) => {
-                let begun = self.begun.entry(*vm).or_default();
-                begun.extend(&bytes.0);
-                let ended = begun.iter().rposition(|byte| *byte == b'\n');
-                let ended = ended.map_or(0, |last| last + 1);
-                lines(*vm, &begun.drain(..ended).collect::<Vec<_>>())
-            }
-            _ => String::new(),
-        }
-    }
-
-    /// What has been begun.
-    pub fn rest(self) -> String {
-        let begun = self.begun.iter();
-        begun.map(|(vm, bytes)| lines(*vm, bytes)).collect()
-    }
-}
-
-fn lines(vm: u32, bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let lines = text.lines();
-    lines.map(|line| format!("vm {vm} | {line}\n")).collect()
-}
-
-fn frame_in_words(frame: &Frame, symbols: &Symbols) -> Option<Line> {
-    match frame {
-        Frame::Record(record) => record_in_words(record, symbols),
-        Frame::Stopped => Some((
-            "vmm",
-            String::from("the monitor came back because of a kick"),
-        )),
-        Frame::GivenUp(why) => Some(("stand", given_up(*why))),
-        Frame::Panic(panic) => Some(("panic", panic_in_words(panic))),
-        Frame::End(end) => {
-            let text = end.claim.map(|ending| ending.to_string());
-            Some(("end", text?))
-        }
-        Frame::Begin { .. } | Frame::Prepared(_) | Frame::Console(_) => None,
-    }
-}
-
-fn host_frame_in_words(
-    frame: &HostFrame,
-    symbols: &Symbols,
-    name: &dyn Fn(VcpuName) -> String,
-) -> Option<Line> {
-    match frame {
-        HostFrame::Record(record) => match record.event {
-            trace::Event::Runs(vcpu) => {
-                Some(("runs", format!("{} on cpu {}", name(vcpu), record.pcpu)))
-            }
-            _ => record_in_words(record, symbols),
-        },
-        HostFrame::CarriedOut(done) => {
-            let refused = match &done.refused {
-                Some(why) => format!(", refused: {why}"),
-                None => String::new(),
-            };
-            Some(("asked", format!("{}{refused}", done.deed)))
-        }
-        HostFrame::Ended(ended) => {
-            Some(("vm", format!("{} has ended: {}", ended.vm, ended.ending)))
-        }
-        HostFrame::Violation(wrong) => {
-            Some(("wrong", format!("{} {}", name(wrong.vcpu), wrong.what)))
-        }
-        HostFrame::Lost(lost) => Some(("wrong", lost.wrong.clone())),
-        HostFrame::GivenUp(why) => Some(("stand", given_up(*why))),
-        HostFrame::Panic(panic) => Some(("panic", panic_in_words(panic))),
-        HostFrame::Refused(why) => Some(("stand", why.clone())),
-        HostFrame::End(end) => {
-            let text = match end.outcome? {
-                Outcome::Done => "no vm is left alive",
-                Outcome::LimitReached => "the time given is up",
-                Outcome::Stuck => "every physical cpu sleeps, and nobody can wake one",
-            };
-            Some(("end", String::from(text)))
-        }
-        HostFrame::Begin { .. }
-        | HostFrame::Holds(_)
-        | HostFrame::Run { .. }
-        | HostFrame::Console { .. }
-        | HostFrame::Vm(_) => None,
-    }
-}
-
-/// An event of the machine. Entries, and traps that only end them, say nothing.
-fn record_in_words(record: &trace::Record, symbols: &Symbols) -> Option<Line> {
-    let line = Text::new(symbols).line(record);
-    match record.event {
-        trace::Event::Enter { .. }
-        | trace::Event::Trap {
-            trap: Trap::Budget, ..
-        } => None,
-        trace::Event::Trap { trap, .. } => Some(("trap", trap.to_string())),
-        trace::Event::Exit(_) => Some(("exit", line.what)),
-        trace::Event::Inject(_) => Some(("inject", line.what)),
-        trace::Event::Device(_) => Some(("device", line.what)),
-        trace::Event::Runs(_) => Some(("runs", format!("{} on cpu {}", line.what, record.pcpu))),
-        trace::Event::Idle => Some(("idle", format!("cpu {}", record.pcpu))),
-    }
-}
-
-fn decision_in_words(decision: Decision, symbols: &Symbols) -> Option<String> {
-    Some(match decision {
-        Decision::OnTrap { rip, next } => match next {
-            Next::Resume if (1..=LONGEST).contains(&rip[1].wrapping_sub(rip[0])) => {
-                String::from("emulates it, and the guest goes on")
-            }
-            Next::Resume => {
-                let to = symbols.place(rip[1]);
-                format!("emulates it, and the guest goes on at {to}")
-            }
-            Next::Raise(event) => format!("answers with {}", event_in_words(event)),
-            Next::Exit(_) => String::from("hands it to the monitor"),
-        },
-        Decision::BeforeEntry(Next::Exit(Exit::WindowOpen)) => {
-            String::from("interrupts are open now: back to the monitor, which waits for that")
-        }
-        Decision::BeforeEntry(Next::Exit(_)) => {
-            String::from("back to the monitor, before an entry")
-        }
-        Decision::BeforeEntry(Next::Raise(event)) => {
-            format!(
-                "{} comes before the next instruction",
-                event_in_words(event)
-            )
-        }
-        Decision::BeforeEntry(Next::Resume) => return None,
-        Decision::OneInstruction => {
-            String::from("lets one instruction run, and looks again: the shadow of sti")
-        }
-        Decision::Delivered {
-            event,
-            rip,
-            rsp,
-            next,
-        } => delivered(event, rip, rsp, next, symbols),
-        Decision::Inject {
-            vector,
-            taken: true,
-        } => format!("takes vector {vector} from the monitor"),
-        Decision::Inject { vector, .. } => {
-            format!("refuses vector {vector}: the guest has interrupts closed")
-        }
-        Decision::Window(true) => {
-            String::from("something is due, and held: the monitor waits for interrupts to open")
-        }
-        Decision::Window(false) => {
-            String::from("the monitor no longer waits for interrupts to open")
-        }
-        Decision::Ordered { order, done } => {
-            let what = match order {
-                Order::Inject(vector) => format!("inject vector {vector}"),
-                Order::SetInterrupts(true) => String::from("open interrupts"),
-                Order::SetInterrupts(false) => String::from("close interrupts"),
-            };
-            let outcome = match done {
-                true => "done",
-                false => "the virtual cpu refuses",
-            };
-            format!("{what}: {outcome}")
-        }
-    })
-}
-
-fn delivered(event: Event, rip: [u64; 2], rsp: [u64; 2], next: Next, symbols: &Symbols) -> String {
-    let event = event_in_words(event);
-    match next {
-        Next::Resume => {
-            let [from, to] = rip.map(|rip| symbols.place(rip));
-            let [before, after] = rsp;
-            format!("delivers {event}: RIP {from} → {to}, RSP {before:#x} → {after:#x}")
-        }
-        Next::Raise(other) => {
-            format!(
-                "cannot deliver {event}: {} comes instead",
-                event_in_words(other)
-            )
-        }
-        Next::Exit(_) => format!("cannot deliver {event}, and gives up"),
-    }
-}
-
-fn event_in_words(event: Event) -> String {
-    match event {
-        Event::Interrupt(vector) => format!("interrupt {vector}"),
-        Event::Exception(fault) => fault.to_string(),
-    }
-}
-
-fn given_up(why: GivenUp) -> String {
-    String::from(match why {
-        GivenUp::StandsStill => "stopped: the same things happen again and again at one time",
-        GivenUp::RunsOn => "stopped: the guest ran on, long after its time was over",
-        GivenUp::OnlyTraps => "stopped: the guest traps at nearly every instruction, without end",
-    })
-}
-
-fn panic_in_words(panic: &Panic) -> String {
-    match &panic.place {
-        Some(place) => format!("{} ({place})", panic.message),
-        None => panic.message.clone(),
-    }
-}
-
 /// What is said when the process that went on is gone, and not because it was
 /// asked to.
 pub fn lost(gone: Gone, stop: &Stop) -> Option<String> {
@@ -350,7 +113,7 @@ pub fn lost(gone: Gone, stop: &Stop) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::{Fault, Time};
+    use common::Time;
     use evidence::session::Why;
     use evidence::{Bytes, RegisterFile};
 
@@ -370,7 +133,7 @@ mod tests {
         }
     }
 
-    fn symbols() -> Symbols {
+    pub(super) fn symbols() -> Symbols {
         let names = [("start", 0x1000), ("tick", 0x1100)];
         let names = names.map(|(name, address)| (name.to_string(), address));
         let everywhere = 0x1000..0x2000;
@@ -404,41 +167,6 @@ mod tests {
         assert_eq!(instruction(&scene, &symbols()), "sti");
         scene.code = Bytes(Vec::new());
         assert!(instruction(&scene, &symbols()).starts_with("no memory"));
-    }
-
-    #[test]
-    fn a_delivery_names_where_it_goes() {
-        let mut delivery = Decision::Delivered {
-            event: Event::Interrupt(32),
-            rip: [0x1004, 0x1100],
-            rsp: [0x9000, 0x8fd8],
-            next: Next::Resume,
-        };
-        let told = decision_in_words(delivery, &symbols()).unwrap();
-        assert_eq!(
-            told,
-            "delivers interrupt 32: RIP start+0x04 → tick, RSP 0x9000 → 0x8fd8"
-        );
-        if let Decision::Delivered { next, .. } = &mut delivery {
-            *next = Next::Raise(Event::Exception(Fault::SegmentNotPresent(2)));
-        }
-        let told = decision_in_words(delivery, &symbols()).unwrap();
-        assert_eq!(told, "cannot deliver interrupt 32: #NP(0x2) comes instead");
-    }
-
-    #[test]
-    fn the_lines_of_many_vms_are_told_apart_and_kept_together() {
-        let mut printed = Printed::default();
-        let mut told = String::new();
-        for (vm, text) in [(0, "on"), (1, "two\nth"), (0, "e\n"), (1, "ree")] {
-            let bytes = Bytes(text.as_bytes().to_vec());
-            told += &printed.hear(&News {
-                position: 0,
-                what: What::Many(HostFrame::Console { vm, bytes }),
-            });
-        }
-        told += &printed.rest();
-        assert_eq!(told, "vm 1 | two\nvm 0 | one\nvm 1 | three\n");
     }
 
     #[test]
